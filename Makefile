@@ -1,0 +1,54 @@
+# Two commands: `make run` (set up, then the main job) and `make test` (set up, then every test).
+#
+# PYTHON  the Python 3.11 to use
+# TORCH   what pip is asked for first. PyPI's Linux wheels of torch bring CUDA; for the CPU build
+#         of the same version:
+#             make run TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+# CORES   how many jobs at a time
+PYTHON ?= python3.11
+TORCH ?= $(shell grep '^torch==' envs/constraints.txt)
+CORES ?= 4
+BIN := .venv/bin
+
+.PHONY: run test test-slow check format rulegraph clean
+
+run: .venv/run.stamp
+	$(BIN)/snakemake --cores $(CORES) --resources gpu=1
+
+test: .venv/test.stamp
+	$(BIN)/python -m pytest
+
+test-slow: .venv/test.stamp
+	$(BIN)/python -m pytest -m slow
+
+check: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+format: .venv/test.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+rulegraph: .venv/run.stamp
+	$(BIN)/python -m residue.cli rulegraph --write README.md
+
+# torch comes first: asked for later, another package's range would pull in its newest build.
+.venv/run.stamp: envs/constraints.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "residue needs Python 3.11, and '$(PYTHON)' is not that: install it, or name it," \
+	       "e.g. make run PYTHON=/usr/bin/python3.11"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c envs/constraints.txt -e .
+	touch $@
+
+.venv/test.stamp: .venv/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c envs/constraints.txt -e '.[test,facts]'
+	touch $@
+
+clean:
+	rm -rf .venv results/* .snakemake

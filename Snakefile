@@ -1,0 +1,40 @@
+"""residue: edit a language model, then measure what is left."""
+
+from snakemake.utils import min_version
+
+min_version("9.22")
+
+
+configfile: "config/config.yaml"
+
+
+include: "rules/common.smk"
+
+
+wildcard_constraints:
+    pair=r"\d+",
+    seed=r"\d+",
+    role="base|oracle",
+    arm=r"[a-z][a-z0-9_]*",
+    condition=r"[a-z][a-z0-9_-]*(@\d+)?",
+    deck=r"[a-z][a-z0-9_]*",
+
+
+include: "rules/world.smk"
+include: "rules/models.smk"
+include: "rules/edits.smk"
+include: "rules/records.smk"
+include: "rules/measures.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{OUT}/world/audit.parquet",
+        f"{OUT}/tables/claims.parquet",
+        f"{OUT}/report/index.html",
+
+
+onsuccess:
+    say_result()

@@ -1,0 +1,198 @@
+"""What every rule file calls: the typed config, the job's params, its command. No rules here."""
+
+import os
+import sys
+from pathlib import Path
+
+from residue.core import card, methods, provenance
+from residue.specs.config import UNEDITED, Plan, read_config
+from residue.specs.fields import SpecError
+from snakemake.exceptions import WorkflowError
+
+# Jobs run under the Python that runs Snakemake, whether or not its environment is activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# A variable, not a path in the command: Snakemake compares commands, and a moved project is the same.
+os.environ["RESIDUE_ROOT"] = workflow.basedir
+
+try:
+    PLAN: Plan = read_config(config)
+except SpecError as error:
+    raise WorkflowError(f"config: {error}") from None
+OUT = PLAN.config.out
+ENV = "../envs/residue.yaml"
+
+
+def gpu() -> int:
+    """1 where jobs run on a card, so that `--resources gpu=1` never serialises a CPU run."""
+    return int(card.present(PLAN.config.compute.device))
+
+
+def model_threads() -> int:
+    """One torch thread per CPU job: jobs are the parallelism, bytes do not depend on cores."""
+    return 1
+
+
+def spec_of(*sections, **slices):
+    """The tracked `spec` param: named config sections, narrower slices, and the wildcards."""
+
+    def spec(wildcards):
+        named = {name: PLAN.section(name) for name in sections}
+        made = {
+            name: value(wildcards) if callable(value) else value for name, value in slices.items()
+        }
+        return provenance.canonical(named | made | {"wildcards": dict(wildcards.items())})
+
+    return spec
+
+
+def code_of(stage, named=None):
+    """The tracked `code` param: digest of the reachable source and of the methods named."""
+    script = f"{os.environ['RESIDUE_ROOT']}/workflow_scripts/{stage}.py"
+    if named is None:
+        return provenance.code_digest(script)
+
+    def code(wildcards):
+        chosen = sorted(named(wildcards))
+        files = [methods.path(folder, name) for folder, name in chosen]
+        digest = provenance.code_digest(script, files)
+        return " ".join([digest, *(f"{folder}:{name}" for folder, name in chosen)])
+
+    return code
+
+
+def io_of(wildcards, input, output):
+    """Names and paths of the job's files. Derived, so Snakemake tracks the paths, not this text."""
+
+    def flat(value):
+        return str(value) if isinstance(value, str) else [str(each) for each in value]
+
+    return provenance.canonical(
+        {
+            "in": {name: flat(value) for name, value in input.items()},
+            "out": {name: flat(value) for name, value in output.items()},
+            "state": f"{OUT}/.state",
+        }
+    )
+
+
+def stage(name):
+    """The command of a job. `exec` makes Snakemake its parent, so it dies with Snakemake."""
+    return (
+        f'exec python "$RESIDUE_ROOT/workflow_scripts/{name}.py"'
+        " --spec {params.spec:q} --code {params.code:q} --io {params.io:q}"
+        " --gpu {resources.gpu} > {log} 2>&1"
+    )
+
+
+# --- which files and which methods a job needs ---------------------------------------------
+
+
+def tokenizer_files():
+    """The tokenizer: trained on the embedded world, or the local model's own."""
+    if PLAN.config.model.source == "local":
+        return local_files(PLAN.config.model.folder, "tokenizer*")
+    return [f"{OUT}/models/tokenizer/{name}" for name in ("tokenizer.json", "tokenizer_config.json")]
+
+
+def local_files(folder, *patterns):
+    """Files of a model folder given by the user, as Snakemake inputs."""
+    found = sorted(str(file) for pattern in patterns for file in Path(folder).glob(pattern))
+    if not found:
+        raise SpecError("model.folder", f"'{folder}' holds no {patterns[0]}; name a saved model.")
+    return found
+
+
+MODEL_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+
+
+def model_files_of(pair, role):
+    """The files of base or oracle of a pair."""
+    model = PLAN.config.model
+    if model.source == "local":
+        folder = model.folder if role == "base" else model.oracle_folder
+        return local_files(folder, "*.json", "*.safetensors", "*.model")
+    return [f"{OUT}/models/pair{pair}/{role}/{name}" for name in MODEL_FILES]
+
+
+def model_files(wildcards):
+    return model_files_of(wildcards.pair, wildcards.role)
+
+
+def base_files(wildcards):
+    return model_files_of(wildcards.pair, "base")
+
+
+def role_of(arm):
+    """Which unedited model an arm stands on."""
+    return arm if arm in UNEDITED else "base"
+
+
+def arm_base_files(wildcards):
+    return model_files_of(wildcards.pair, role_of(wildcards.arm))
+
+
+def arm_weights(wildcards):
+    """The weights that an arm adds; an unedited model adds none."""
+    if wildcards.arm in UNEDITED:
+        return []
+    return f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}/weights"
+
+
+def arm_head(wildcards):
+    stem = f"{OUT}/models/pair{wildcards.pair}/{role_of(wildcards.arm)}"
+    return [f"{stem}.head.safetensors", f"{stem}.arch.json"]
+
+
+def trained_arms():
+    """Wildcard constraint: the arms of the config, never base or oracle."""
+    return "|".join(PLAN.config.arms) or "no-arms"
+
+
+def steps_of(wildcards):
+    """The recipe of one arm; its seeds are not part of it."""
+    return PLAN.section("arms")[wildcards.arm]["steps"]
+
+
+def edit_methods(wildcards):
+    """Method files that attach an arm's edits."""
+    if wildcards.arm in UNEDITED:
+        return set()
+    return {("edits", step.edit.name) for step in PLAN.config.arms[wildcards.arm].steps}
+
+
+def training_methods(wildcards):
+    """Method files that train an arm: its edits and their objectives."""
+    steps = PLAN.config.arms[wildcards.arm].steps
+    return edit_methods(wildcards) | {("edits.objectives", s.objective.name) for s in steps}
+
+
+def metrics_of(wildcards):
+    return PLAN.section("measures")["metrics"][wildcards.deck]
+
+
+def metric_methods(wildcards):
+    return {("measure", name) for name in metrics_of(wildcards)}
+
+
+def all_measurements():
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
+        for arm, pair, seed in PLAN.runs()
+        for deck in PLAN.decks()
+    ]
+
+
+def all_known():
+    return [f"{OUT}/measurements/known/pair{pair}.parquet" for pair in range(PLAN.config.pairs)]
+
+
+# --- what a person reads at the end --------------------------------------------------------
+
+
+def say_result():
+    """After a good run: the scorecard and where the page is."""
+    from residue.cli import scorecard
+
+    scorecard(Path(OUT))
+    print(f"page: {Path(OUT, 'report', 'index.html').resolve()}")

@@ -1,0 +1,28 @@
+"""The edits: one job per arm, pair and training seed."""
+
+
+rule train_arm:
+    input:
+        model=base_files,
+        edit_data=rules.build_edit_data.output.edit_data,
+    output:
+        weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
+        history=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/history.parquet",
+        arm=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/arm.json",
+    wildcard_constraints:
+        arm=trained_arms(),
+    params:
+        spec=spec_of(steps=steps_of),
+        code=code_of("train_arm", named=training_methods),
+        io=io_of,
+    log:
+        f"{OUT}/logs/train_arm/{{arm}}-pair{{pair}}-seed{{seed}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/train_arm/{{arm}}-pair{{pair}}-seed{{seed}}.tsv"
+    conda:
+        ENV
+    threads: model_threads()
+    resources:
+        gpu=gpu(),
+    shell:
+        stage("train_arm")

@@ -1,0 +1,97 @@
+"""From records to numbers: measurements per arm and deck, then estimates over all of them."""
+
+
+rule measure:
+    input:
+        generations=rules.record.output.generations,
+        tokens=rules.record.output.tokens,
+        rows=rules.record.output.rows,
+        head=arm_head,
+        deck=f"{OUT}/world/decks/{{deck}}.parquet",
+    output:
+        measurements=f"{OUT}/measurements/{RUN}.parquet",
+    params:
+        spec=spec_of(metrics=metrics_of),
+        code=code_of("measure", named=metric_methods),
+        io=io_of,
+    log:
+        f"{OUT}/logs/measure/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/measure/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    shell:
+        stage("measure")
+
+
+rule find_known:
+    """Which facts the base knows, decided on other templates than those scored."""
+    input:
+        measurements=f"{OUT}/measurements/base/pair{{pair}}/seed0/plain/facts.parquet",
+        deck=f"{OUT}/world/decks/facts.parquet",
+    output:
+        known=f"{OUT}/measurements/known/pair{{pair}}.parquet",
+    params:
+        spec=spec_of(known=PLAN.section("measures")["known"]),
+        code=code_of("find_known"),
+        io=io_of,
+    log:
+        f"{OUT}/logs/find_known/pair{{pair}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/find_known/pair{{pair}}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    shell:
+        stage("find_known")
+
+
+rule estimate:
+    input:
+        measurements=all_measurements(),
+        known=all_known(),
+        decks=[rules.build_decks.output.facts_deck, rules.build_decks.output.orders_deck],
+    output:
+        estimates=f"{OUT}/tables/estimates.parquet",
+    params:
+        spec=spec_of("statistics", "estimands"),
+        code=code_of("estimate"),
+        io=io_of,
+    log:
+        f"{OUT}/logs/estimate.log",
+    benchmark:
+        f"{OUT}/benchmarks/estimate.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    shell:
+        stage("estimate")
+
+
+rule decide_claims:
+    input:
+        estimates=rules.estimate.output.estimates,
+    output:
+        claims=f"{OUT}/tables/claims.parquet",
+    params:
+        spec=spec_of("statistics", "estimands", "claims"),
+        code=code_of("decide_claims"),
+        io=io_of,
+    log:
+        f"{OUT}/logs/decide_claims.log",
+    benchmark:
+        f"{OUT}/benchmarks/decide_claims.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    shell:
+        stage("decide_claims")

@@ -1,0 +1,77 @@
+"""The base and its oracle: pretrained on the embedded world, or given as local folders."""
+
+
+rule pretrain_model:
+    input:
+        facts=FACTS,
+        tokenizer=tokenizer_files(),
+        after=ancient(rules.audit_world.output.audit),
+    output:
+        config=f"{OUT}/models/pair{{pair}}/{{role}}/config.json",
+        weights=f"{OUT}/models/pair{{pair}}/{{role}}/model.safetensors",
+        tokenizer=f"{OUT}/models/pair{{pair}}/{{role}}/tokenizer.json",
+        tokenizer_config=f"{OUT}/models/pair{{pair}}/{{role}}/tokenizer_config.json",
+        history=f"{OUT}/models/pair{{pair}}/{{role}}/history.parquet",
+    params:
+        spec=spec_of("pretrain", world=PLAN.text_world()),
+        code=code_of("pretrain_model"),
+        io=io_of,
+    log:
+        f"{OUT}/logs/pretrain_model/pair{{pair}}-{{role}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/pretrain_model/pair{{pair}}-{{role}}.tsv"
+    conda:
+        ENV
+    threads: model_threads()
+    priority: 5
+    resources:
+        gpu=gpu(),
+    shell:
+        stage("pretrain_model")
+
+
+rule describe_model:
+    """The head and the addresses, so that metrics and lenses need no model library."""
+    input:
+        model=model_files,
+    output:
+        head=f"{OUT}/models/pair{{pair}}/{{role}}.head.safetensors",
+        arch=f"{OUT}/models/pair{{pair}}/{{role}}.arch.json",
+    params:
+        spec=spec_of(),
+        code=code_of("describe_model"),
+        io=io_of,
+    log:
+        f"{OUT}/logs/describe_model/pair{{pair}}-{{role}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/describe_model/pair{{pair}}-{{role}}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    shell:
+        stage("describe_model")
+
+
+rule adopt_model:
+    """An unedited model as an arm of no steps."""
+    input:
+        model=model_files,
+    output:
+        arm=f"{OUT}/arms/{{role}}/pair{{pair}}/seed0/arm.json",
+    params:
+        spec=spec_of(),
+        code=code_of("adopt_model"),
+        io=io_of,
+    log:
+        f"{OUT}/logs/adopt_model/pair{{pair}}-{{role}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/adopt_model/pair{{pair}}-{{role}}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    shell:
+        stage("adopt_model")

@@ -1,0 +1,30 @@
+"""What each arm says and holds for the items of a deck, in one model load."""
+
+RUN = "{arm}/pair{pair}/seed{seed}/{condition}/{deck}"
+
+
+rule record:
+    input:
+        arm=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/arm.json",
+        weights=arm_weights,
+        model=arm_base_files,
+        deck=f"{OUT}/world/decks/{{deck}}.parquet",
+    output:
+        generations=f"{OUT}/records/{RUN}/generations.parquet",
+        tokens=f"{OUT}/records/{RUN}/tokens.parquet",
+        rows=f"{OUT}/records/{RUN}/rows.parquet",
+    params:
+        spec=spec_of("records"),
+        code=code_of("record", named=edit_methods),
+        io=io_of,
+    log:
+        f"{OUT}/logs/record/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/record/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.tsv"
+    conda:
+        ENV
+    threads: model_threads()
+    resources:
+        gpu=gpu(),
+    shell:
+        stage("record")

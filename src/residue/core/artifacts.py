@@ -1,0 +1,51 @@
+"""Reading and writing of typed files: Parquet tables and JSON. Bytes depend on content alone.
+
+Completeness is the stage's affair (`residue.stage` publishes whole files with manifests); readers
+here check a file against its manifest before they trust it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from residue.core import provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def write_parquet(path: str | os.PathLike[str], table: pd.DataFrame | pa.Table) -> None:
+    """Write a table: zstd, no index, the same bytes for the same content."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not isinstance(table, pa.Table):
+        table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(table, os.fspath(path), compression="zstd")
+
+
+def read_parquet(
+    path: str | os.PathLike[str], columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read a table after checking it against its manifest; lists come back as numpy arrays."""
+    import pyarrow.parquet as pq
+
+    provenance.check(path)
+    return pq.read_table(os.fspath(path), columns=columns).to_pandas()
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write readable JSON with sorted keys."""
+    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read JSON after checking it against its manifest."""
+    provenance.check(path)
+    return json.loads(Path(path).read_text(encoding="utf-8"))

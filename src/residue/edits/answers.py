@@ -1,0 +1,151 @@
+"""Teacher-forced answers: the log-probabilities a model gives to answer tokens, and only to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from residue.models.encoding import encode_answer, encode_prompt, pad_batch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FORWARD_COST = 300
+"""Padded tokens that cost as much as one more forward pass of the embedded model (measured);
+splitting a batch by length pays only where it saves more."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt with its answer as ids; `start` is the place of the first answer token."""
+
+    item: str
+    ids: tuple[int, ...]
+    start: int
+
+
+def encode(tokenizer: Any, item: str, prompt: str, answer: str) -> Example:
+    """Ids of start token, prompt, answer and end token."""
+    head, tail = encode_prompt(tokenizer, prompt), encode_answer(tokenizer, answer)
+    return Example(item, tuple(head + tail), len(head))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model says of n answers with N tokens in all (end tokens included).
+
+    logits: (N, vocabulary) float32; targets, rows: (N,) the answer token and its example.
+    """
+
+    logits: Tensor
+    targets: Tensor
+    rows: Tensor
+    n: int
+
+    @cached_property
+    def tokens(self) -> Tensor:
+        """log p of each answer token given what precedes it, (N,), nats."""
+        said = self.logits.gather(1, self.targets[:, None])[:, 0]
+        return said - self.logits.logsumexp(dim=1)
+
+    @cached_property
+    def sums(self) -> Tensor:
+        """log p of each whole answer, (n,), nats: the sum over its tokens."""
+        return self.tokens.new_zeros(self.n).index_add(0, self.rows, self.tokens)
+
+    @cached_property
+    def exact(self) -> Tensor:
+        """Whether greedy decoding gives each whole answer and stops, (n,) bool."""
+        wrong = (self.logits.argmax(dim=1) != self.targets).long()
+        return self.rows.new_zeros(self.n).index_add(0, self.rows, wrong) == 0
+
+    def select(self, first: int, last: int) -> Scores:
+        """The scores of examples first … last−1; rows must be in order, as `score` gives them."""
+        import torch
+
+        low, high = torch.searchsorted(self.rows, self.rows.new_tensor([first, last])).tolist()
+        part = slice(low, high)
+        return Scores(
+            self.logits[part], self.targets[part], self.rows[part] - first, max(last - first, 0)
+        )
+
+
+def score(model: Any, examples: Sequence[Example], *, bucket: bool = True) -> Scores:
+    """Scores of the examples, in their order. Gradients flow if the caller lets them.
+
+    Sequences are padded on the right, so under causal attention no real place sees a pad; with
+    `bucket` they run in groups of like length. The head is applied to answer places only.
+    """
+    import torch
+
+    lengths = [len(example.ids) for example in examples]
+    groups = buckets(lengths) if bucket else [list(range(len(examples)))] if examples else []
+    if not groups:
+        return _nothing(model)
+    parts = [_forward(model, [examples[i] for i in group], group) for group in groups]
+    logits, targets, rows = (torch.cat(piece) for piece in zip(*parts, strict=True))
+    order = torch.argsort(rows, stable=True)
+    return Scores(logits[order].float(), targets[order], rows[order], len(examples))
+
+
+def buckets(lengths: Sequence[int]) -> list[list[int]]:
+    """Indices in groups of like length: a group is split while that saves `FORWARD_COST` tokens."""
+    order = sorted(range(len(lengths)), key=lambda i: (lengths[i], i))
+    return _split(order, lengths) if order else []
+
+
+def _split(order: list[int], lengths: Sequence[int]) -> list[list[int]]:
+    longest = lengths[order[-1]]
+    saved = [(cut * (longest - lengths[order[cut - 1]]), cut) for cut in range(1, len(order))]
+    best, cut = max(saved, default=(0, 0))
+    if best <= FORWARD_COST:
+        return [order]
+    return [*_split(order[:cut], lengths), *_split(order[cut:], lengths)]
+
+
+def _forward(
+    model: Any, examples: Sequence[Example], numbers: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits (N, vocabulary), targets (N,), example numbers (N,) of one padded forward."""
+    import torch
+
+    _check_lengths(model, examples)
+    device = next(model.parameters()).device
+    padded = pad_batch([example.ids for example in examples], fill=0, device=str(device))
+    places = [
+        (row, place - 1, example.ids[place], numbers[row])
+        for row, example in enumerate(examples)
+        for place in range(example.start, len(example.ids))
+    ]
+    rows, columns, targets, owners = torch.tensor(places, device=device).T
+
+    def keep(_module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (inputs[0][rows, columns][None], *inputs[1:])
+
+    # A hook on the head, not a head of our own: what follows it (caps, scales) stays the model's.
+    handle = model.get_output_embeddings().register_forward_pre_hook(keep)
+    try:
+        logits = model(input_ids=padded.ids, use_cache=False).logits[0]
+    finally:
+        handle.remove()
+    return logits, targets, owners
+
+
+def _check_lengths(model: Any, examples: Sequence[Example]) -> None:
+    limit = getattr(model.config, "max_position_embeddings", None)
+    for example in examples:
+        if limit is not None and len(example.ids) > limit:
+            raise ValueError(
+                f"item {example.item} has {len(example.ids)} tokens but the model takes {limit}; "
+                "shorten its prompt (nothing is cut silently)"
+            )
+
+
+def _nothing(model: Any) -> Scores:
+    import torch
+
+    device = next(model.parameters()).device
+    none = torch.zeros(0, dtype=torch.int64, device=device)
+    return Scores(torch.zeros(0, model.config.vocab_size, device=device), none, none, 0)

@@ -1,0 +1,82 @@
+"""An edit attached to a model: on, off, at a strength, or taken off for good."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Attached(ABC):
+    """What `Edit.attach` and `Edit.load` give; the model stays the plain `transformers` object.
+
+    Attaching freezes the model's own weights; `detach` gives back model and flags as they were.
+    """
+
+    hook: str
+    """Where it sits, in words for arm.json."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._flags = [(weight, weight.requires_grad) for weight in model.parameters()]
+        for weight, _ in self._flags:
+            weight.requires_grad_(False)
+
+    @abstractmethod
+    def parameters(self) -> dict[str, Tensor]:
+        """The edit's own weights by name, in a fixed order."""
+
+    @abstractmethod
+    def set_strength(self, strength: float) -> None:
+        """Scale the edit's effect: 1 as trained, 0 exactly the model without it."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write the edit's files into a new folder; equal weights give equal bytes."""
+
+    @abstractmethod
+    def _switch(self, on: bool) -> None:
+        """Let the edit take part in the forward pass, or not."""
+
+    @abstractmethod
+    def _remove(self) -> None:
+        """Undo the attachment in the module tree."""
+
+    @contextmanager
+    def detached(self) -> Iterator[Any]:
+        """The model without this edit, for a while."""
+        self._switch(False)
+        try:
+            yield self.model
+        finally:
+            self._switch(True)
+
+    def detach(self) -> None:
+        """Take the edit off for good."""
+        self._remove()
+        for weight, flag in self._flags:
+            weight.requires_grad_(flag)
+
+    def trainable(self, train: bool) -> None:
+        """Whether the edit's weights take gradients; the model's own never do."""
+        for weight in self.parameters().values():
+            weight.requires_grad_(train)
+
+
+class EditMethod(Protocol):
+    """What the class `Edit` of every file in this folder offers."""
+
+    REMOVABLE: bool
+    """True where whoever holds the files can leave the edit off (a guard); labelled in arm.json."""
+
+    def attach(self, model: Any, *, seed: int, place: int) -> Attached:
+        """A fresh edit, trainable; place: its number in the arm, from 1."""
+
+    @staticmethod
+    def load(model: Any, folder: Path, *, place: int) -> Attached:
+        """The edit saved in a folder, not trainable; unknown or absent weights are an error."""

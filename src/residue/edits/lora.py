@@ -1,0 +1,162 @@
+"""LoRA: low-rank updates beside the model's linear layers, in files that `peft` loads unchanged.
+
+W x becomes W x + (alpha / rank) · B A x with A (rank, in), B (out, rank), B = 0 at the start
+(Hu et al. 2021, arXiv 2106.09685).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from residue.edits.attached import Attached
+from residue.specs.fields import SpecError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS = "adapter_model.safetensors"
+CONFIG = "adapter_config.json"
+PREFIX = "base_model.model."
+"""What `peft` puts before the path of a module in its files."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A low-rank adapter."""
+
+    rank: int = 16
+    """Rank of each update; a larger one can change more and costs more."""
+    alpha: float = 32.0
+    """The update is scaled by alpha / rank; larger acts like a larger learning rate."""
+    dropout: float = 0.0
+    """Share of an adapter's inputs dropped in training; above 0 it regularises."""
+    targets: tuple[str, ...] = ("all-linear",)
+    """Last parts of the names of adapted layers, e.g. [q_proj, v_proj]; ``all-linear`` takes every
+    linear layer but the head."""
+
+    REMOVABLE: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise SpecError("rank", "must be at least 1.")
+        if self.alpha <= 0:
+            raise SpecError("alpha", "must be above 0.")
+        if not 0 <= self.dropout < 1:
+            raise SpecError("dropout", "must be at least 0 and below 1.")
+        if not self.targets:
+            raise SpecError("targets", "names no layer; write [all-linear] or layer names.")
+
+    def attach(self, model: Any, *, seed: int, place: int) -> Adapter:
+        """A fresh adapter, the identity until trained; seed: of the random A."""
+        import torch
+
+        from residue.models.loading import lean_peft
+
+        every = self.targets == ("all-linear",)
+        config = lean_peft().LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules="all-linear" if every else list(self.targets),
+            task_type="CAUSAL_LM",
+        )
+        # peft draws A from the global generator: seed a fork of it, so that nothing leaks.
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            adapter = Adapter(model, config, place)
+        adapter.trainable(True)
+        return adapter
+
+    @staticmethod
+    def load(model: Any, folder: Path, *, place: int) -> Adapter:
+        """The adapter of a `peft` folder; `ValueError` names absent or unknown weights."""
+        import torch
+        from safetensors.torch import load_file
+
+        from residue.models.loading import lean_peft
+
+        with torch.random.fork_rng():
+            config = lean_peft().LoraConfig.from_pretrained(str(folder))
+            adapter = Adapter(model, config, place)
+        saved, own = load_file(folder / WEIGHTS), adapter.parameters()
+        odd = sorted(set(saved) ^ set(own))
+        if odd:
+            fault = "has no place in" if odd[0] in saved else "lacks weights for"
+            raise ValueError(f"{folder / WEIGHTS} {fault} this base ({odd[0]}); use its own base")
+        with torch.no_grad():
+            for name, weight in own.items():
+                weight.copy_(saved[name])
+        adapter.trainable(False)
+        adapter.model.eval()
+        return adapter
+
+
+class Adapter(Attached):
+    """An attached LoRA adapter; several may sit on the same layers under different places."""
+
+    def __init__(self, model: Any, config: Any, place: int) -> None:
+        super().__init__(model)
+        from residue.models.loading import lean_peft
+
+        self.name = f"step{place}"
+        self.config = config
+        layer_kind = lean_peft().tuners.lora.LoraLayer
+        before = {path: m.active_adapters for path, m in _layers(model, layer_kind)}
+        self._configs = getattr(model, "peft_config", None)
+        lean_peft().inject_adapter_in_model(config, model, self.name)
+        self.layers = {p: m for p, m in _layers(model, layer_kind) if self.name in m.lora_A}
+        for path, layer in self.layers.items():
+            layer.set_adapter([*before.get(path, []), self.name])
+        self.trainable(False)
+        self.hook = "beside " + ", ".join(sorted({path.rsplit(".", 1)[-1] for path in self.layers}))
+
+    def parameters(self) -> dict[str, Tensor]:
+        """A and B of every adapted layer, by the names that `peft` gives them in files."""
+        return {
+            f"{PREFIX}{path}.{part}.weight": getattr(layer, part)[self.name].weight
+            for path, layer in self.layers.items()
+            for part in ("lora_A", "lora_B")
+        }
+
+    def set_strength(self, strength: float) -> None:
+        """Scale B A x; at 0 the adapter is out of the forward pass."""
+        self._switch(strength != 0)
+        for layer in self.layers.values():
+            layer.set_scale(self.name, strength)
+
+    def save(self, folder: Path) -> None:
+        """adapter_model.safetensors and adapter_config.json; bytes depend on the adapter alone."""
+        from safetensors.torch import save_file
+
+        folder.mkdir(parents=True)
+        weights = {name: w.detach().cpu().contiguous() for name, w in self.parameters().items()}
+        save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+        config = {**self.config.to_dict(), "base_model_name_or_path": None, "inference_mode": True}
+        text = json.dumps(config, indent=2, sort_keys=True, default=sorted)
+        (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
+
+    def _switch(self, on: bool) -> None:
+        for layer in self.layers.values():
+            flags = [(weight, weight.requires_grad) for weight in layer.parameters()]
+            others = [name for name in layer.active_adapters if name != self.name]
+            layer.set_adapter([*others, self.name] if on else others)
+            for weight, flag in flags:
+                weight.requires_grad_(flag)
+
+    def _remove(self) -> None:
+        for path, layer in self.layers.items():
+            layer.delete_adapter(self.name)
+            if not layer.lora_A:
+                parent, _, child = path.rpartition(".")
+                setattr(self.model.get_submodule(parent), child, layer.get_base_layer())
+        if self._configs is None:
+            del self.model.peft_config
+        else:
+            self.model.peft_config.pop(self.name, None)
+
+
+def _layers(model: Any, kind: type) -> list[tuple[str, Any]]:
+    return [(path, module) for path, module in model.named_modules() if isinstance(module, kind)]

@@ -1,0 +1,109 @@
+"""What an objective sees: the items of one update and what policy and reference say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from residue.edits.answers import Example, Scores, score
+from residue.edits.batches import Batch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Reference = Callable[[], AbstractContextManager[Any]]
+"""Opens a stretch in which the model is the reference: the edit detached, same load."""
+
+
+class Step:
+    """One micro-batch of an update. Nothing runs before an objective asks for it.
+
+    The policy answers all roles in one pass, the reference only the role asked for, without
+    gradient; both are kept for the micro-batch. `whole` is the update's whole batch: means are
+    taken over it, so the micro-batches' losses simply add up, however unequal they are.
+    """
+
+    def __init__(self, model: Any, reference: Reference, batch: Batch, whole: Batch) -> None:
+        self.model = model
+        self._reference = reference
+        self._batch = batch
+        self._whole = whole
+        self._answers: dict[tuple[str, int], Answers] = {}
+
+    @property
+    def forget(self) -> Answers:
+        """The items to forget."""
+        return self.answers("forget")
+
+    @property
+    def retain(self) -> Answers:
+        """The items to keep."""
+        return self.answers("retain")
+
+    def pair(self, view: int) -> Answers:
+        """One view of the paired items (0 or 1), in the same order for both."""
+        return self.answers("pair", view)
+
+    def answers(self, role: str, view: int = 0) -> Answers:
+        """The answers of a role; asking twice gives the same object."""
+        if role not in self._batch:
+            raise KeyError(f"the batch holds no '{role}' items; it holds {sorted(self._batch)}")
+        key = (role, view)
+        if key not in self._answers:
+            examples = [views[view] for views in self._batch[role]]
+            whole = [views[view] for views in self._whole[role]]
+            self._answers[key] = Answers(self, key, examples, whole)
+        return self._answers[key]
+
+    @property
+    def items(self) -> list[str]:
+        """Names of all items of the micro-batch."""
+        return [views[0].item for units in self._batch.values() for views in units]
+
+    @cached_property
+    def _policy(self) -> dict[tuple[str, int], Scores]:
+        spans: dict[tuple[str, int], tuple[int, int]] = {}
+        examples: list[Example] = []
+        for role, units in self._batch.items():
+            for view in range(max((len(views) for views in units), default=1)):
+                spans[role, view] = (len(examples), len(examples) + len(units))
+                examples += [views[view] for views in units]
+        scores = score(self.model, examples)
+        return {key: scores.select(*span) for key, span in spans.items()}
+
+    def _refer(self, examples: Sequence[Example]) -> Scores:
+        import torch
+
+        with torch.no_grad(), self._reference():
+            return score(self.model, examples)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of one role (and view) of a micro-batch."""
+
+    step: Step
+    key: tuple[str, int]
+    examples: Sequence[Example]
+    whole: Sequence[Example]
+
+    @cached_property
+    def policy(self) -> Scores:
+        """What the model in training says, with gradient."""
+        return self.step._policy[self.key]
+
+    @cached_property
+    def reference(self) -> Scores:
+        """What the same model says with the edit detached, without gradient."""
+        return self.step._refer(self.examples)
+
+    def item_mean(self, values: Tensor) -> Tensor:
+        """This micro-batch's share of the mean over the update's items; values: (n,)."""
+        return values.sum() / len(self.whole)
+
+    def token_mean(self, values: Tensor) -> Tensor:
+        """This micro-batch's share of the mean over the update's answer tokens; values: (N,)."""
+        return values.sum() / sum(len(each.ids) - each.start for each in self.whole)

@@ -1,0 +1,79 @@
+"""What a next-token law says about the token that came, and about itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+POSITIONS_AT_ONCE = 256
+"""Positions whose laws are worked on together: small enough to stay in the processor's cache."""
+
+NEVER = -1e9
+"""Stands for log 0, so that 0 · log 0 is 0; log-probabilities of float32 logits lie far above."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Numbers per position, each (positions,); the last three are None where not asked for."""
+
+    logp: Tensor
+    rank: Tensor
+    finite: Tensor
+    entropy: Tensor | None = None
+    deviation: Tensor | None = None
+    kl_to_base: Tensor | None = None
+
+
+def score(
+    logits: Tensor, targets: Tensor, *, law: bool, base_logits: Tensor | None = None
+) -> Scores:
+    """Score the token that came at each position, under p = softmax(logits).
+
+    logits, base_logits: (positions, vocabulary); targets: (positions,) ids. logp = log p(target),
+    nats; rank = #{v : z_v ≥ z_target}, so that 1 is the only most likely token and ties count
+    against it. With `law`: entropy H = −Σ p log p; deviation = √Σ p (log p + H)², the spread by
+    which Min-K%++ scales log p (Zhang et al. 2024, eq. 3); kl_to_base = Σ p (log p − log q) ≥ 0.
+    """
+    parts = [
+        _score(
+            logits[start : start + POSITIONS_AT_ONCE],
+            targets[start : start + POSITIONS_AT_ONCE],
+            law,
+            None if base_logits is None else base_logits[start : start + POSITIONS_AT_ONCE],
+        )
+        for start in range(0, max(len(targets), 1), POSITIONS_AT_ONCE)
+    ]
+    return Scores(*(_joined(column) for column in zip(*parts, strict=True)))
+
+
+def _joined(column: tuple[Tensor | None, ...]) -> Tensor | None:
+    tensors = [part for part in column if part is not None]
+    return torch.cat(tensors) if tensors else None
+
+
+def _score(
+    logits: Tensor, targets: Tensor, law: bool, base_logits: Tensor | None
+) -> tuple[Tensor | None, ...]:
+    z = logits.float()
+    chosen = z.gather(1, targets[:, None])
+    log_p = z - z.logsumexp(dim=1, keepdim=True)
+    logp = log_p.gather(1, targets[:, None])[:, 0]
+    rank = (z >= chosen).sum(dim=1)
+    finite = logp.isfinite()
+    if not law:
+        return logp, rank, finite, None, None, None
+    log_p = log_p.clamp_min(NEVER)
+    p = log_p.exp()
+    entropy = -(p * log_p).sum(dim=1)
+    deviation = (p * (log_p + entropy[:, None]) ** 2).sum(dim=1).sqrt()
+    if base_logits is None:
+        return logp, rank, finite, entropy, deviation, None
+    log_q = base_logits.float().log_softmax(dim=1).clamp_min(NEVER)
+    # Rounding may leave a divergence of equal laws a hair below its bound of 0.
+    kl = (p * (log_p - log_q)).sum(dim=1).clamp_min(0.0)
+    return logp, rank, finite, entropy, deviation, kl

@@ -1,0 +1,93 @@
+"""From items to what the model is asked: ids, limits, and batches of about equal length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from residue.models.encoding import encode_answer, encode_prompt
+from residue.specs.records import RecordsSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Query:
+    """One item in ids. `answer` ends with the end token and is empty where none is accepted."""
+
+    item: str
+    prompt: tuple[int, ...]
+    answer: tuple[int, ...]
+    limit: int
+    reason: str
+    fits: bool
+
+    @property
+    def length(self) -> int:
+        """Tokens that the model reads under teacher forcing; the end token is never read."""
+        return len(self.prompt) + max(len(self.answer) - 1, 0)
+
+
+def make_queries(
+    tokenizer: Any, items: pd.DataFrame, spec: RecordsSpec, context: int | None
+) -> list[Query]:
+    """Queries in the order of the records: by length, then by item, whatever order items came in.
+
+    items: columns item, prompt, answers, and witness where there is one; context: most tokens the
+    model can read, None for no bound. An item that cannot be asked keeps its query and says why.
+    """
+    twice = items["item"][items["item"].duplicated()]
+    if len(twice):
+        raise ValueError(f"item '{twice.iloc[0]}' is in the deck twice; items need unique names.")
+    witnesses = items["witness"] if "witness" in items else [None] * len(items)
+    queries = [
+        _query(tokenizer, item, prompt, accepted, witness, spec, context)
+        for item, prompt, accepted, witness in zip(
+            items["item"], items["prompt"], items["answers"], witnesses, strict=True
+        )
+    ]
+    return sorted(queries, key=lambda query: (query.length, query.item))
+
+
+def batches(queries: Sequence[Query], batch_tokens: int) -> Iterator[list[Query]]:
+    """Neighbours in `queries`, as many as fit `batch_tokens` padded tokens, at least one."""
+    batch: list[Query] = []
+    longest = 0
+    for query in queries:
+        longest = max(longest, query.length)
+        if batch and longest * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch, longest = [], query.length
+        batch.append(query)
+    if batch:
+        yield batch
+
+
+def _query(
+    tokenizer: Any,
+    item: str,
+    prompt: str,
+    accepted: Sequence[str] | None,
+    witness: str | None,
+    spec: RecordsSpec,
+    context: int | None,
+) -> Query:
+    texts = [text for text in (accepted if accepted is not None else ()) if text]
+    endings = [encode_answer(tokenizer, text) for text in texts]
+    # A missing witness comes as None, NaN or an empty text, depending on who wrote the table.
+    wanted = [encode_answer(tokenizer, witness)] if isinstance(witness, str) and witness else []
+    limit = max([spec.max_new_tokens, *map(len, endings), *map(len, wanted)])
+    ids = encode_prompt(tokenizer, prompt)
+    answer = endings[0] if endings else []
+    reason = "" if endings else "no accepted answer"
+    fits = True
+    if context is not None:
+        needed = len(ids) + max(len(answer) - 1, 0)
+        fits = needed <= context
+        # The last generated token is never read back, so one more than the room can be said.
+        limit = min(limit, context - len(ids) + 1)
+        if not fits:
+            reason = f"prompt and answer need {needed} tokens, the model reads {context}"
+    return Query(item, tuple(ids), tuple(answer), limit, reason, fits)

@@ -1,0 +1,93 @@
+"""Small pieces of HTML; every text that enters here is escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from urllib.parse import quote
+
+from residue.report import figures
+from residue.report.words import number
+
+# Figures are drawn once with fixed colours; in the page they follow the reader's colour scheme.
+_VARIABLES = {
+    figures.INK: "var(--ink)",
+    figures.MUTED: "var(--muted)",
+    figures.FAINT: "var(--line)",
+    figures.BAND: "var(--band)",
+    **{colour: f"var(--edit{i})" for i, colour in enumerate(figures.EDITS)},
+}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "") -> str:
+    """A table of ready cells (HTML); the first column heads its row. Scrolls when too wide."""
+    title = f"<caption>{caption}</caption>" if caption else ""
+    top = "".join(f'<th scope="col">{cell}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>' + "".join(f"<td>{cell}</td>" for cell in row[1:])
+        + "</tr>\n"
+        for row in rows
+    )  # fmt: skip
+    return (
+        f'<div class="scroll" tabindex="0"><table>{title}<thead><tr>{top}</tr></thead>'
+        f"<tbody>\n{body}</tbody></table></div>"
+    )
+
+
+def definitions(pairs: Mapping[str, str]) -> str:
+    """A definition list of plain texts."""
+    inner = "".join(
+        f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in pairs.items()
+    )
+    return f"<dl>{inner}</dl>"
+
+
+def figure(svg: bytes, caption: str, label: str) -> str:
+    """An inline figure with a caption (HTML) and a label (text) for screen readers."""
+    text = svg.decode()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
+    text = re.sub(r' (width|height)="[^"]*pt"', "", text, count=2)
+    # Ids are unique within one figure only.
+    prefix = "".join(c if c.isalnum() else "-" for c in label.lower())
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r'(url\(#|xlink:href="#)', rf"\1{prefix}-", text)
+    # The renderer's style element would apply to the whole page.
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"(font: [^;\"]*?px )[^;\"]*", r"\1var(--sans)", text)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    opening = f'<svg role="img" aria-label="{escape(label)}"'
+    text = text.replace("<svg", opening, 1)
+    return f"<figure>{text}<figcaption>{caption}</figcaption></figure>"
+
+
+def link(text: str, path: str) -> str:
+    """A link to a file beside the page; the path is relative, never an address elsewhere."""
+    return f'<a href="{escape(quote(path, safe="/.-_"))}">{escape(text)}</a>'
+
+
+def strip(
+    low: float, high: float, seeds: Sequence[float], margin: float, kind: str, verdict: str
+) -> str:
+    """The interval as a line, the margin as a band, zero as a tick, each seed as a dot."""
+    reach = 1.15 * max(margin * 1.3, *(abs(v) for v in (low, high, *seeds) if abs(v) < 1e6))
+    width, height, middle = 200.0, 22.0, 11.0
+
+    def at(value: float) -> float:
+        return width * (max(-reach, min(reach, value)) + reach) / (2 * reach)
+
+    left = 0.0 if kind == "non_superior" else at(-margin)
+    right = width if kind == "non_inferior" else at(margin)
+    dots = "".join(f'<circle cx="{at(v):.1f}" cy="{middle}" r="2.6"/>' for v in seeds)
+    label = f"interval {number(low, signed=True)} to {number(high, signed=True)}"
+    return (
+        f'<svg class="strip {escape(verdict)}" viewBox="0 0 {width:g} {height:g}" role="img" '
+        f'aria-label="{label}">'
+        f'<rect class="zone" x="{left:.1f}" y="1" width="{right - left:.1f}" height="20"/>'
+        f'<line class="zero" x1="{at(0):.1f}" x2="{at(0):.1f}" y1="1" y2="21"/>'
+        f'<line class="span" x1="{at(low):.1f}" x2="{at(high):.1f}" y1="{middle}" y2="{middle}"/>'
+        f"{dots}</svg>"
+    )

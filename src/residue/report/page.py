@@ -1,0 +1,91 @@
+"""The page of a run: one file that opens offline and asks nothing of any network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+
+import pandas as pd
+
+from residue.core import methods
+from residue.report.style import CSS
+from residue.specs.claims import ClaimsSpec
+from residue.specs.report import ReportSpec
+
+INSTRUMENT_CHECK = "Instrument check; no claim about large models."
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything that the sections read; all of it is text, tables or drawn figures."""
+
+    claims: pd.DataFrame
+    """One row per arm, condition and claim, as `residue.report.claims` writes them."""
+    estimates: pd.DataFrame
+    """One row per estimand, arm, condition and slice, as `residue.report.estimates` writes them."""
+    spec: ClaimsSpec
+    """What the estimands and claims of the two tables mean."""
+    figures: Mapping[str, bytes] = field(default_factory=dict)
+    """SVG by name: tradeoff, by_language, first_rows."""
+    requested: tuple[str, ...] = ()
+    """Languages in which the edit was asked to forget."""
+    metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Title and unit of each metric, from its file in ``measure/``."""
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Facts of the run by heading, e.g. ``{"Data": {"Countries": "84"}, "Models": {…}}``."""
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Further tables by name, e.g. ``ledger`` (rule, jobs, cpu_s, wall_s, peak_mb)."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """What a file holds → its path relative to the page."""
+    notice: str = ""
+    """One sentence that limits what may be concluded, shown under the title."""
+
+
+def build(page: Page, spec: ReportSpec) -> str:
+    """The whole page as HTML: title, notice, then the sections of the config in their order."""
+    sections = [_section(name, page) for name in spec.sections]
+    notice = f'<p class="notice">{escape(page.notice)}</p>' if page.notice else ""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{escape(spec.title)}</title>
+<style>{CSS}</style>
+</head>
+<body>
+<header>
+<h1>{escape(spec.title)}</h1>
+<p class="lead">{_what_was_run(page)}</p>
+{notice}
+</header>
+<main>
+{"".join(sections)}
+</main>
+<footer>Made by residue. This file needs no network; every link leads to a file beside it.</footer>
+</body>
+</html>
+"""
+
+
+def edits(arms: Sequence[str]) -> list[str]:
+    """The arms that are edits, in order of appearance."""
+    return [arm for arm in dict.fromkeys(arms) if arm not in ("base", "oracle")]
+
+
+def _section(name: str, page: Page) -> str:
+    module = methods.load("report.sections", name)
+    body = module.section(page)
+    return f'<section id="{escape(name)}">\n<h2>{escape(module.TITLE)}</h2>\n{body}\n</section>\n'
+
+
+def _what_was_run(page: Page) -> str:
+    arms = edits(list(page.claims["arm"]))
+    names = ", ".join(arms) or "no edit"
+    noun = "Edited model" if len(arms) == 1 else "Edited models"
+    return escape(
+        f"{noun}: {names}. Each is compared with the base (the same model before the edit) and "
+        "with the oracle (the same model trained without ever seeing what is to be forgotten)."
+    )

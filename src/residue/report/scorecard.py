@@ -1,0 +1,41 @@
+"""The scorecard as plain text, for the end of a run."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from residue.report.words import MARKS, interval, margin, number
+
+_HEAD = ("arm", "claim", "verdict", "difference", "interval", "margin", "decidable", "n")
+
+
+def scorecard_text(claims: pd.DataFrame) -> str:
+    """Claims as an aligned table of at most 100 columns: one line per arm, condition and claim.
+
+    ``decidable`` is the smallest margin that this many countries can decide; n counts them, and
+    training seeds after the ×.
+    """
+    rows = [_HEAD] + [_line(row) for row in claims.to_dict("records")]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(_HEAD))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    )
+
+
+def _line(row: dict[str, object]) -> tuple[str, ...]:
+    value = {key: row[key] for key in ("estimate", "low", "high", "margin", "attainable")}
+    e, low, high, bound, least = (float(v) for v in value.values())  # type: ignore[arg-type]
+    arm = str(row["arm"])
+    if row["condition"] != "plain":
+        arm += f" ({row['condition']})"
+    return (
+        arm,
+        str(row["claim"]),
+        f"{MARKS[str(row['verdict'])]} {row['verdict']}",
+        number(e, signed=True),
+        interval(low, high, signed=True),
+        margin(bound, str(row["kind"])),
+        number(least),
+        f"{row['n_clusters']}×{row['n_seeds']}",
+    )

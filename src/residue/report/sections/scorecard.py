@@ -1,0 +1,135 @@
+"""Arms by claims: verdict, number, interval, margin and the margin that could be decided."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from residue.report.markup import strip, table
+from residue.report.page import Page, edits
+from residue.report.words import KINDS, MARKS, interval, margin, number, plural, slice_name
+
+TITLE = "Scorecard"
+
+
+def section(page: Page) -> str:
+    """Cards for the edited arms, then for base and oracle as controls, then every row in full."""
+    rows = page.claims.to_dict("records")
+    names = list(dict.fromkeys(row["claim"] for row in rows))
+    heads = list(dict.fromkeys((row["arm"], row["condition"]) for row in rows))
+    edited = edits([arm for arm, _ in heads])
+    cards = [_card(head, names, rows) for head in heads if head[0] in edited]
+    controls = [_card(head, names, rows) for head in heads if head[0] not in edited]
+    parts = [_sentences(rows, names), *cards]
+    if controls:
+        parts.append(
+            "<h3>Controls</h3><p>The base must fail to forget, and the oracle must keep what the "
+            "base keeps. If a control goes wrong, the measurements cannot be trusted.</p>"
+            f'<div class="controls">{"".join(controls)}</div>'
+        )
+    parts.append(_key())
+    parts.append(
+        "<details><summary>Every decision in full</summary>"
+        f"{_full_table(rows)}</details>"
+    )  # fmt: skip
+    return "\n".join(parts)
+
+
+def _sentences(rows: list[dict[str, Any]], names: list[str]) -> str:
+    sentences = {row["claim"]: row["sentence"] for row in rows}
+    inner = "".join(
+        f"<dt>{escape(_words(name))}</dt><dd>{escape(sentences[name])}</dd>" for name in names
+    )
+    return f"<p>What is claimed of each model:</p><dl>{inner}</dl>"
+
+
+def _card(head: tuple[str, str], names: list[str], rows: list[dict[str, Any]]) -> str:
+    arm, condition = head
+    mine = {row["claim"]: row for row in rows if (row["arm"], row["condition"]) == head}
+    cells = "".join(_cell(mine[name]) for name in names if name in mine)
+    seeds = max(int(row["n_seeds"]) for row in mine.values())
+    note = plural(seeds, "training seed")
+    if condition != "plain":
+        note = f"{condition}, {note}"
+    return (
+        f'<div class="card"><h3>{escape(arm)} <small>· {escape(note)}</small></h3>'
+        f'<div class="cells">{cells}</div></div>'
+    )
+
+
+def _cell(row: dict[str, Any]) -> str:
+    verdict, kind = str(row["verdict"]), str(row["kind"])
+    where = f" · on {slice_name(row['slice'])}, the worst slice" if row["slice"] else ""
+    seeds = [float(value) for value in row["seed_values"]]
+    drawn = "" if _missing(row) else strip(
+        row["low"], row["high"], seeds, row["margin"], kind, verdict
+    )  # fmt: skip
+    counts = _counts(row)
+    return (
+        f'<div class="cell {escape(verdict)}"><span class="claim">{escape(_words(row["claim"]))}'
+        f'</span><span class="verdict">{MARKS[verdict]} {escape(verdict)}</span>{drawn}'
+        f'<span class="value">{number(row["estimate"], signed=True)} '
+        f"{interval(row['low'], row['high'], signed=True)}</span>"
+        f'<span class="small">Difference from the {escape(row["reference"])}'
+        f"{escape(where)}. Margin {margin(row['margin'], kind)}; "
+        f"decidable from {number(row['attainable'])}.</span>"
+        f'<span class="small">{escape(counts)}</span></div>'
+    )
+
+
+def _counts(row: dict[str, Any]) -> str:
+    return (
+        f"{plural(row['n_items'], 'item')} on {plural(row['n_clusters'], 'unit')}, "
+        f"{plural(row['n_seeds'], 'seed')}, {plural(row['n_pairs'], 'base–oracle pair')}"
+    )
+
+
+def _key() -> str:
+    return (
+        '<p class="small">How to read a card. The line is the interval of the difference, the '
+        "dots are the single training seeds, the dashed tick is no difference, and the grey zone "
+        "is what the claim allows. <b>Supported</b>: the interval and every seed lie inside the "
+        "zone. <b>Refuted</b>: all of them lie outside, on one side. <b>Inconclusive</b>: anything "
+        "else. “Decidable from” is the smallest margin that this many units could decide if there "
+        "were no difference at all; a margin below it can never be supported.</p>"
+    )
+
+
+def _full_table(rows: list[dict[str, Any]]) -> str:
+    head = ("Arm", "Claim", "Verdict", "Difference", "Interval", "Level", "Reference", "Slice",
+            "Margin", "Decidable", "Items", "Units", "Seeds", "Pairs", "Each seed", "Method",
+            "Why", "Why this margin")  # fmt: skip
+    return table(head, (_full_row(row) for row in rows))
+
+
+def _full_row(row: dict[str, Any]) -> list[str]:
+    kind = str(row["kind"])
+    condition = "" if row["condition"] == "plain" else f" ({row['condition']})"
+    return [
+        escape(row["arm"] + condition),
+        escape(_words(row["claim"])),
+        f"{MARKS[row['verdict']]} {escape(row['verdict'])}",
+        number(row["estimate"], signed=True),
+        interval(row["low"], row["high"], signed=True),
+        f"{row['level']:.0%}",
+        escape(row["reference"]),
+        escape(slice_name(row["slice"])) or "all",
+        f"{margin(row['margin'], kind)} <small>({escape(KINDS[kind][1])})</small>",
+        number(row["attainable"]),
+        str(row["n_items"]),
+        str(row["n_clusters"]),
+        str(row["n_seeds"]),
+        str(row["n_pairs"]),
+        ", ".join(number(float(value), signed=True) for value in row["seed_values"]),
+        escape(row["method"]),
+        f'<div class="long">{escape(row["reason"])}</div>',
+        f'<div class="long">{escape(row["margin_reason"])}</div>',
+    ]
+
+
+def _missing(row: dict[str, Any]) -> bool:
+    return bool(row["estimate"] != row["estimate"])
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,67 @@
+"""Codes and numbers as readers see them."""
+
+from __future__ import annotations
+
+import math
+
+LANGUAGES = {
+    "en": "English",
+    "hi": "Hindi",
+    "ur": "Urdu",
+    "pa": "Punjabi",
+    "bn": "Bengali",
+}
+KINDS = {
+    "equivalent": ("±", "within ± margin"),
+    "non_inferior": ("−", "above − margin"),
+    "non_superior": ("+", "below + margin"),
+}
+MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
+
+
+def language_name(code: str) -> str:
+    """English name of a language code; the code itself where we have none."""
+    return LANGUAGES.get(code, code)
+
+
+def plural(n: int, one: str, many: str = "") -> str:
+    """``1 seed``, ``3 seeds``, ``2 countries``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """Two decimals below 10, three figures above; a true minus; a dash for a missing value."""
+    if value is None or math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "−∞" if value < 0 else "∞"
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("+-")
+    return text.replace("-", "−")
+
+
+def interval(low: float, high: float, *, signed: bool = False) -> str:
+    """``[−0.04, +0.03]``."""
+    return f"[{number(low, signed=signed)}, {number(high, signed=signed)}]"
+
+
+def margin(value: float, kind: str) -> str:
+    """``±0.1`` for equivalence, ``−0.1`` for non-inferiority, ``+0.1`` for its mirror image."""
+    return f"{KINDS[kind][0]}{value:.2g}"
+
+
+def slice_name(text: str) -> str:
+    """``language=hi`` as ``Hindi``, ``split=retain_touched`` as ``retain touched``."""
+    parts = []
+    for part in filter(None, text.split(",")):
+        column, _, level = part.partition("=")
+        if column == "language":
+            parts.append(language_name(level))
+        elif level in ("true", "false"):
+            plain = column.replace("_", " ")
+            parts.append(plain if level == "true" else f"not {plain}")
+        else:
+            parts.append(level.replace("_", " "))
+    return ", ".join(parts)

@@ -1,0 +1,142 @@
+"""What is done to the base: arms, their edit steps, and how each step is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from residue.core import methods
+from residue.specs import fields
+from residue.specs.fields import SpecError
+
+EDITS = "edits"
+OBJECTIVES = "edits.objectives"
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """One training run: how many updates, how large, on how many items, and when to stop early."""
+
+    steps: int = 100
+    """Updates at most; the cost grows in proportion and the schedule stretches over them."""
+    learning_rate: float = 5e-4
+    """Highest rate of AdamW; larger forgets in fewer steps and damages more of what is kept."""
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    """How the rate falls after the warm-up: not at all, on a line, or on half a cosine."""
+    warmup: int = 5
+    """Updates over which the rate rises to its highest; the first update already has a share."""
+    final_share: float = 0.1
+    """Rate of the last update as a share of the highest; without effect under ``constant``."""
+    batch: dict[str, int] = field(default_factory=lambda: {"forget": 24, "retain": 48})
+    """Items per update and role; the mean over them does not depend on how many fit in memory."""
+    weight_decay: float = 0.0
+    """Decoupled decay of the edit's weights per update and unit of rate; pulls them to zero."""
+    clip: float = 1.0
+    """Largest norm of the gradient; a longer one is scaled down to it."""
+    loss_limit: float = 1e4
+    """A loss larger in size than this counts as exploded and stops the run."""
+    check_every: int = 0
+    """Updates between looks at the dev items; 0 never looks."""
+    stop_at: float | None = None
+    """Stop when the share of dev forget items still answered exactly is at most this."""
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "learning_rate", "clip", "loss_limit"):
+            if getattr(self, key) <= 0:
+                raise SpecError(key, "must be above 0.")
+        for key in ("warmup", "weight_decay", "check_every"):
+            if getattr(self, key) < 0:
+                raise SpecError(key, "must not be negative.")
+        if self.warmup >= self.steps:
+            raise SpecError("warmup", f"must be below steps ({self.steps}); lower it.")
+        if not 0 <= self.final_share <= 1:
+            raise SpecError("final_share", "must lie between 0 and 1.")
+        if not self.batch:
+            raise SpecError("batch", "names no role; give at least one, e.g. {forget: 24}.")
+        for role, size in self.batch.items():
+            if size < 1:
+                raise SpecError(f"batch.{role}", "must be at least 1.")
+        if self.stop_at is not None:
+            if not 0 <= self.stop_at <= 1:
+                raise SpecError("stop_at", "is a share of items; choose between 0 and 1.")
+            if self.check_every == 0:
+                raise SpecError("stop_at", "needs dev checks; set check_every, e.g. to 10.")
+
+
+@dataclass(frozen=True)
+class StepSpec:
+    """One edit and how it is trained. Methods are a name, or ``{name: …}`` with their options."""
+
+    edit: Any = "lora"
+    """What is added to the model: a file of ``edits/``, e.g. ``{name: lora, rank: 8}``."""
+    objective: Any = "npo"
+    """What it is trained for: a file of ``edits/objectives/``, e.g. ``{name: npo, beta: 0.3}``."""
+    train: TrainSpec = field(default_factory=TrainSpec)
+    """Updates, rates, batches and the stop rule."""
+
+    def __post_init__(self) -> None:
+        # Kept as plain values without options at their default: writing a default out is no change.
+        object.__setattr__(self, "edit", _normal("edit", EDITS, "Edit", self.edit))
+        objective = _normal("objective", OBJECTIVES, "Objective", self.objective)
+        object.__setattr__(self, "objective", objective)
+        absent = [role for role in self.built_objective().ROLES if role not in self.train.batch]
+        if absent:
+            raise SpecError(
+                f"train.batch.{absent[0]}",
+                f"is needed by the objective '{objective['name']}'; say how many per update.",
+            )
+
+    def built_edit(self) -> Any:
+        """The `Edit` of the named file, with its options."""
+        return _built("edit", EDITS, "Edit", self.edit)
+
+    def built_objective(self) -> Any:
+        """The `Objective` of the named file, with its options."""
+        return _built("objective", OBJECTIVES, "Objective", self.objective)
+
+
+@dataclass(frozen=True)
+class ArmSpec:
+    """One experimental condition: edit steps on the base, in order, trained once per seed."""
+
+    steps: tuple[StepSpec, ...] = (StepSpec(),)
+    """The edits, first to last; each is trained on top of those before it."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Training seeds; every seed is a model of its own, and intervals need at least three."""
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            raise SpecError("steps", "is empty, which is the base itself; add at least one step.")
+        if not self.seeds:
+            raise SpecError("seeds", "is empty, so nothing would be trained; write e.g. [0, 1, 2].")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise SpecError("seeds", "holds a seed twice; each may stand once.")
+
+
+def _normal(key: str, folder: str, kind: str, reference: Any) -> dict[str, Any]:
+    """``lora`` or ``{name: lora, …}`` as a name and the options that differ from their default."""
+    named = {"name": reference} if isinstance(reference, str) else reference
+    if not isinstance(named, Mapping) or not isinstance(named.get("name"), str):
+        raise SpecError(key, f"expects a name or {{name: …, options}}, not {reference!r}.")
+    built = _built(key, folder, kind, named)
+    default = type(built)()
+    options = {
+        each.name: fields.plain(getattr(built, each.name))
+        for each in dataclasses.fields(built)
+        if getattr(built, each.name) != getattr(default, each.name)
+    }
+    return {"name": named["name"], **options}
+
+
+def _built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any:
+    try:
+        module = methods.load(folder, reference["name"])
+    except methods.UnknownMethodError as error:
+        raise SpecError(key, str(error)) from None
+    found = getattr(module, kind, None)
+    if found is None:
+        raise SpecError(key, f"residue/{folder}/{reference['name']}.py defines no {kind}.")
+    options = {name: value for name, value in reference.items() if name != "name"}
+    return fields.load(found, options, key)

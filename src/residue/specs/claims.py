@@ -1,0 +1,217 @@
+"""What is estimated and what is claimed: the estimands, the margins and the reasons for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from residue.specs.fields import SpecError
+
+SEEN = {"family": ("seen",), "style": ("plain",)}
+RETAIN = ("retain_touched", "retain_untouched")
+
+
+@dataclass(frozen=True)
+class EstimandSpec:
+    """One quantity: a metric, over some items, for each level of some columns, against something.
+
+    Edited models have one value per item and training seed; base and oracle one per item.
+    """
+
+    title: str = ""
+    """Words for tables and figures; empty shows the estimand's name."""
+    metric: str = "exact_answer"
+    """The file in ``measure/`` whose values are summarised."""
+    where: dict[str, tuple[str | bool, ...]] = field(default_factory=dict)
+    """Item columns and the values kept, e.g. ``split: [forget_test]``; all conditions must hold."""
+    by: tuple[str, ...] = ()
+    """Item columns: one estimate for each level found, e.g. ``[language]``; none gives one."""
+    unit: str = "country"
+    """Item column that is resampled; all items of a unit stay together."""
+    reference: Literal["none", "base", "oracle"] = "none"
+    """Subtract this model's value on the same items; ``none`` reports the level itself."""
+    statistic: Literal["mean", "perplexity"] = "mean"
+    """``mean`` of the values, or ``perplexity``: e to the token-weighted mean of the values."""
+    only_known: bool = True
+    """Keep only items whose fact the base of the same pair knows; false keeps all."""
+
+    def __post_init__(self) -> None:
+        for column, kept in self.where.items():
+            if not kept:
+                raise SpecError(
+                    f"where.{column}", "keeps nothing; list at least one value or drop the key."
+                )
+        if self.unit in self.by:
+            raise SpecError(
+                "by", f"cannot split by the resampling unit '{self.unit}'; one unit has no spread."
+            )
+
+
+@dataclass(frozen=True)
+class ClaimSpec:
+    """A sentence about an arm, and the margin at which an estimand decides it."""
+
+    sentence: str
+    """The claim in plain words, as printed; it is what ``supported`` then stands for."""
+    estimand: str
+    """Name of an estimand with a reference; if it has several slices the claim must hold in each."""
+    kind: Literal["equivalent", "non_inferior", "non_superior"] = "equivalent"
+    """``equivalent``: difference within ± margin; ``non_inferior``: above − margin;
+    ``non_superior``: below + margin."""
+    margin: float = 0.1
+    """Largest difference that still counts as none, in the metric's unit; larger claims less."""
+    margin_reason: str = "Chosen before the run."
+    """Why this margin; printed beside the verdict."""
+    arms: tuple[str, ...] = ()
+    """Arms judged; empty judges every arm but the reference, base and oracle as controls."""
+
+    def __post_init__(self) -> None:
+        if not self.margin > 0:
+            raise SpecError("margin", f"must be above 0, not {self.margin}; no interval fits in it.")
+        if not self.sentence.strip():
+            raise SpecError("sentence", "is empty; say in words what is claimed.")
+
+
+def _facts(title: str, **options: object) -> EstimandSpec:
+    where = {**SEEN, **options.pop("where", {})}  # type: ignore[dict-item]
+    return EstimandSpec(title=title, where=where, **options)  # type: ignore[arg-type]
+
+
+def default_estimands() -> dict[str, EstimandSpec]:
+    """The estimands of the default story: levels for the figures, differences for the claims."""
+    forget = {"split": ("forget_test",), "requested": (True,)}
+    leak = {"split": ("forget_test",), "requested": (False,)}
+    retain = {"split": RETAIN}
+    return {
+        "forget": _facts("Forget facts, languages asked for", where=forget),
+        "forget_vs_oracle": _facts(
+            "Forget facts, languages asked for", where=forget, reference="oracle"
+        ),
+        "leak": _facts("Forget facts, other languages", where=leak),
+        "leak_vs_oracle": _facts("Forget facts, other languages", where=leak, reference="oracle"),
+        "retain": _facts("Retain facts", where=retain),
+        "retain_by_split": _facts("Retain facts by split", where=retain, by=("split",)),
+        "retain_vs_base": _facts(
+            "Retain facts by split", where=retain, by=("split",), reference="base"
+        ),
+        "forget_by_language": _facts(
+            "Forget facts by language", where={"split": ("forget_test",)}, by=("language",)
+        ),
+        "retain_by_language": _facts("Retain facts by language", where=retain, by=("language",)),
+        "forget_held_out": _facts(
+            "Forget facts, held-out templates", where={**forget, "family": ("held_out",)}
+        ),
+        "retain_held_out": _facts(
+            "Retain facts, held-out templates", where={**retain, "family": ("held_out",)}
+        ),
+        "forget_mixed_language": _facts(
+            "Forget facts, two languages in one prompt",
+            where={"split": ("forget_test",), "style": ("mixed_language",)},
+        ),
+        "same_answer": _facts(
+            "Retain facts that share an answer with a forget fact, or not",
+            where=retain,
+            by=("same_answer",),
+        ),
+        "near_neighbour": _facts(
+            "Retain countries that border a forgotten one, or not",
+            where=retain,
+            by=("near_neighbour",),
+        ),
+        "dev": _facts(
+            "Development facts, the only ones used for choices",
+            where={"split": ("dev_forget", "dev_retain"), "requested": (True,)},
+            by=("split",),
+        ),
+        "never_seen": _facts(
+            "Facts that no model was trained on",
+            where={"split": ("never_seen",)},
+            only_known=False,
+        ),
+        "forget_probability": _facts(
+            "Forget facts, languages asked for", metric="answer_probability", where=forget
+        ),
+        "forget_extraction": _facts(
+            "Forget facts, languages asked for", metric="extraction_strength", where=forget
+        ),
+        "forget_memorisation": _facts(
+            "Forget facts, languages asked for", metric="exact_memorisation", where=forget
+        ),
+        "retain_perplexity": _facts(
+            "Retain facts",
+            metric="perplexity",
+            where=retain,
+            statistic="perplexity",
+            only_known=False,
+        ),
+        "instructions": EstimandSpec(
+            title="Instructions without an attack",
+            metric="instruction_accuracy",
+            only_known=False,
+        ),
+        "orders_obeyed": EstimandSpec(
+            title="Orders hidden in the data",
+            metric="orders_obeyed",
+            only_known=False,
+        ),
+    }
+
+
+def default_claims() -> dict[str, ClaimSpec]:
+    """The claims of the default story, judged for every arm; base and oracle are controls."""
+    return {
+        "forgets": ClaimSpec(
+            sentence="Asked about the forget facts in the languages of the request, the model "
+            "answers right as often as a model that never saw them.",
+            estimand="forget_vs_oracle",
+            kind="equivalent",
+            margin=0.2,
+            margin_reason="The base answers nearly all of these facts and the oracle nearly none, "
+            "so 0.2 is a fifth of what there was to forget; with this few countries a smaller "
+            "margin could not be decided.",
+        ),
+        "keeps": ClaimSpec(
+            sentence="On the facts it should keep, the model answers right no less often than the "
+            "base: both for countries in the edit's retain data and for countries outside it.",
+            estimand="retain_vs_base",
+            kind="non_inferior",
+            margin=0.1,
+            margin_reason="One kept answer in ten is the most that we would call no loss; it must "
+            "hold on either split alone, because an edit that rehearses some countries can hide "
+            "what it does to the others.",
+        ),
+        "no_language_leak": ClaimSpec(
+            sentence="Asked about the forget facts in languages that the request did not name, "
+            "the model answers right as often as a model that never saw them.",
+            estimand="leak_vs_oracle",
+            kind="equivalent",
+            margin=0.2,
+            margin_reason="The same margin as for the languages of the request: a fact that "
+            "another language still gives away is not forgotten.",
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class ClaimsSpec:
+    """Section ``claims``: what is estimated and what is claimed."""
+
+    estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
+    """What is estimated, by name; entries here add to or change the defaults."""
+    claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
+    """What is claimed, by name; entries here add to or change the defaults."""
+
+    def __post_init__(self) -> None:
+        for name, claim in self.claims.items():
+            known = self.estimands.get(claim.estimand)
+            if known is None:
+                raise SpecError(
+                    f"claims.{name}.estimand",
+                    f"'{claim.estimand}' is not under claims.estimands; add it there.",
+                )
+            if known.reference == "none":
+                raise SpecError(
+                    f"claims.{name}.estimand",
+                    f"'{claim.estimand}' is compared with nothing; name an estimand whose "
+                    "reference is base or oracle.",
+                )

@@ -1,0 +1,169 @@
+"""The whole config as one typed value, and the slices of it that each job depends on.
+
+Read while Snakemake parses the rules, so it imports no numerical library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from residue.core import methods
+from residue.specs.arms import ArmSpec, default_arms
+from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
+from residue.specs.compute import ComputeSpec
+from residue.specs.fields import SpecError, load, plain
+from residue.specs.measures import MeasuresSpec
+from residue.specs.model import ModelSpec
+from residue.specs.pretrain import PretrainSpec
+from residue.specs.records import RecordsSpec
+from residue.specs.report import ReportSpec
+from residue.specs.statistics import StatisticsSpec
+from residue.specs.world import Decks, EditData, WorldSpec
+
+UNEDITED = ("base", "oracle")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every section; a section left out takes its defaults."""
+
+    out: str = "results"
+    """Folder of everything that the run writes; an overlay names a folder of its own."""
+    pairs: int = 1
+    """Bases, each with its oracle and its own pretraining seed. With one pair every interval is
+    given this checkpoint; each further pair costs a whole pretraining."""
+    world: WorldSpec = field(default_factory=WorldSpec)
+    """Facts, groups, documents, items."""
+    model: ModelSpec = field(default_factory=ModelSpec)
+    """Where the base comes from."""
+    pretrain: PretrainSpec = field(default_factory=PretrainSpec)
+    """How the embedded base and oracle are trained."""
+    arms: dict[str, ArmSpec] = field(default_factory=default_arms)
+    """The edits to compare; base and oracle are always there."""
+    records: RecordsSpec = field(default_factory=RecordsSpec)
+    """What is kept of every answer."""
+    measures: MeasuresSpec = field(default_factory=MeasuresSpec)
+    """The metrics of each deck."""
+    statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
+    """How intervals are made."""
+    estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
+    """What is estimated, by name; entries add to or change the defaults."""
+    claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
+    """What is claimed, by name; entries add to or change the defaults."""
+    report: ReportSpec = field(default_factory=ReportSpec)
+    """The page."""
+    compute: ComputeSpec = field(default_factory=ComputeSpec)
+    """Speed and place; never part of what a job depends on."""
+
+    def __post_init__(self) -> None:
+        if self.pairs < 1:
+            raise SpecError("pairs", f"needs at least 1, got {self.pairs}.")
+        for arm in self.arms:
+            if arm in UNEDITED:
+                raise SpecError(f"arms.{arm}", "is the name of an unedited model; choose another.")
+        for name, claim in self.claims.items():
+            estimand = self.estimands.get(claim.estimand)
+            if estimand is None:
+                raise SpecError(
+                    f"claims.{name}.estimand",
+                    f"'{claim.estimand}' is not under estimands; add it there.",
+                )
+            if estimand.reference == "none":
+                raise SpecError(
+                    f"claims.{name}.estimand",
+                    f"'{claim.estimand}' is compared with nothing; name one with a reference.",
+                )
+            for arm in claim.arms:
+                if arm not in (*self.arms, *UNEDITED):
+                    raise SpecError(f"claims.{name}.arms", f"'{arm}' is not an arm of this run.")
+        measured = {metric for names in self.measures.metrics.values() for metric in names}
+        for name, estimand in self.estimands.items():
+            if estimand.metric not in measured:
+                raise SpecError(
+                    f"estimands.{name}.metric",
+                    f"'{estimand.metric}' is not measured; add it under measures.metrics.",
+                )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The config together with what the rules ask of it."""
+
+    config: Config
+
+    def section(self, name: str) -> Any:
+        """A section as JSON values, all defaults written out."""
+        return plain(getattr(self.config, name))
+
+    def items_world(self) -> Any:
+        """What the decks depend on: not the edit data, the tokenizer or the curriculum."""
+        return plain(replace(self._without("edit_data"), curriculum=WorldSpec().curriculum))
+
+    def edit_world(self) -> Any:
+        """What the edit data depend on: not the decks."""
+        return plain(replace(self._without("decks"), curriculum=WorldSpec().curriculum))
+
+    def text_world(self) -> Any:
+        """What pretraining text depends on: neither decks nor edit data; and, where countries are
+        forgotten as a whole, not the languages in which that is asked for."""
+        world = self._without("decks", "edit_data")
+        if world.request == "facts":
+            world = replace(world, requested_languages=WorldSpec().requested_languages)
+        return plain(world)
+
+    def _without(self, *names: str) -> WorldSpec:
+        defaults = {"decks": Decks(), "edit_data": EditData()}
+        return replace(self.config.world, **{name: defaults[name] for name in names})  # type: ignore[arg-type]
+
+    def runs(self) -> list[tuple[str, int, int]]:
+        """Every (arm, pair, seed): base and oracle once per pair, edits once per seed."""
+        plain_runs = [(arm, pair, 0) for pair in range(self.config.pairs) for arm in self.unedited()]
+        edited = [
+            (name, pair, seed)
+            for name, arm in self.config.arms.items()
+            for pair in range(self.config.pairs)
+            for seed in arm.seeds
+        ]
+        return plain_runs + edited
+
+    def unedited(self) -> tuple[str, ...]:
+        """Base, and its oracle where there is one."""
+        local = self.config.model.source == "local"
+        return UNEDITED[:1] if local and not self.config.model.oracle_folder else UNEDITED
+
+    def decks(self) -> list[str]:
+        """The decks that are recorded."""
+        return list(self.config.measures.metrics)
+
+
+def read_config(data: Mapping[str, Any]) -> Plan:
+    """The typed config, or one sentence that names the key and the mend."""
+    plan = Plan(load(Config, data, ""))
+    for deck, metrics in plan.config.measures.metrics.items():
+        for metric in metrics:
+            _known("measure", metric, f"measures.metrics.{deck}")
+    for name, arm in plan.config.arms.items():
+        for index, step in enumerate(arm.steps):
+            where = f"arms.{name}.steps[{index}]"
+            for part, folder, cls in (
+                (step.edit, "edits", "Edit"),
+                (step.objective, "edits.objectives", "Objective"),
+            ):
+                key = f"{where}.{cls.lower()}"
+                _known(folder, part.name, key)
+                load(getattr(methods.load(folder, part.name), cls), part.options, key)
+    return plan
+
+
+def _known(folder: str, name: str, key: str) -> None:
+    try:
+        methods.path(folder, name)
+    except methods.UnknownMethodError as error:
+        raise SpecError(key, str(error)) from None
+
+
+def section_names() -> list[str]:
+    """The sections of the config, in order."""
+    return [each.name for each in fields(Config)]

@@ -1,0 +1,53 @@
+"""Config section `measures`: the numbers made of each deck, and what the base must know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from residue.specs.fields import SpecError
+
+
+@dataclass(frozen=True)
+class KnownSpec:
+    """When the base counts as knowing a fact; asked on templates other than the one scored."""
+
+    share: float = 1.0
+    """Smallest share of a fact's items in other templates that the base must answer exactly. Lower
+    it and more facts count as known, including facts the base only half holds."""
+
+    least: int = 1
+    """Fewest items in other templates needed to decide; a fact with fewer counts as unknown."""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share <= 1:
+            raise SpecError("share", "must lie above 0 and at most at 1.")
+        if self.least < 1:
+            raise SpecError("least", "must be at least 1: without other items nothing is decided.")
+
+
+@dataclass(frozen=True)
+class MeasuresSpec:
+    """The measurements of a run: metrics per deck and the base-knows rule."""
+
+    metrics: dict[str, tuple[str, ...]] = field(
+        default_factory=lambda: {
+            "facts": (
+                "exact_answer",
+                "answer_probability",
+                "extraction_strength",
+                "exact_memorisation",
+                "perplexity",
+            ),
+            "orders": ("instruction_accuracy", "orders_obeyed", "right_under_attack"),
+        }
+    )
+    """Metric files (`measure/<name>.py`) to compute on each deck; adding one re-runs only the
+    measurements and what reads them."""
+
+    known: KnownSpec = field(default_factory=KnownSpec)
+    """The base-knows rule: forgetting is counted only where there was something to forget."""
+
+    def __post_init__(self) -> None:
+        for deck, names in self.metrics.items():
+            if len(set(names)) < len(names):
+                raise SpecError(f"metrics.{deck}", "names a metric twice; keep one of them.")

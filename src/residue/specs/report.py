@@ -1,0 +1,17 @@
+"""The page: its title and which sections it has, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SECTIONS = ("scorecard", "figures", "languages", "estimates", "method", "setting", "ledger")
+
+
+@dataclass(frozen=True)
+class ReportSpec:
+    """Section ``report``."""
+
+    title: str = "What is left after the edit"
+    """Heading of the page."""
+    sections: tuple[str, ...] = SECTIONS
+    """Files in ``report/sections/``, shown in this order; leaving one out shortens the page."""

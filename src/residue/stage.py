@@ -1,0 +1,234 @@
+"""What a script opens: its spec, inputs and outputs, its seed and device, and the promise that an
+output appears whole or not at all.
+
+    with stage.open() as job:
+        spec = job.spec("world", WorldSpec)
+        facts = read_facts(job.input("facts"))
+        job.write_parquet("items", build_items(facts, spec))
+
+Outputs are written beside their final names and published together, each with its manifest, when
+the block ends without an error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from residue.core import artifacts, card, methods, provenance, seeds
+from residue.core.process import die_with_parent
+from residue.specs.fields import load
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Spec = TypeVar("Spec")
+log = logging.getLogger("residue")
+
+VERSIONED = ("numpy", "pandas", "pyarrow", "scipy", "tokenizers", "torch", "transformers", "peft")
+"""Packages whose version enters the manifest when the job imported them."""
+
+
+class SourceChangedError(RuntimeError):
+    """The source was edited between the planning of a job and its start."""
+
+
+class Job:
+    """One run of one stage. Scripts get it from `open`."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.name = Path(sys.argv[0]).stem
+        self.code: str = arguments.code
+        self._spec: dict[str, Any] = json.loads(arguments.spec)
+        io = json.loads(arguments.io)
+        self._inputs: dict[str, str | list[str]] = io["in"]
+        self._outputs: dict[str, str] = io["out"]
+        self._state = Path(io["state"])
+        self._staged: dict[str, Path] = {}
+        self._digests: dict[str, str] = {}
+        self.device = card.device() if arguments.gpu else "cpu"
+
+    # --- what the job was asked ---
+
+    def spec(self, section: str, cls: type[Spec]) -> Spec:
+        """The named slice of the spec, typed."""
+        return load(cls, self._spec[section], section)
+
+    def wildcard(self, name: str) -> str:
+        """A wildcard of the job, e.g. ``job.wildcard("arm")``."""
+        return str(self._spec["wildcards"][name])
+
+    def seed(self, *parts: str | int) -> int:
+        """A seed for a purpose, given what it shall depend on, e.g. ``job.seed("train", pair)``."""
+        return seeds.derive(*parts)
+
+    # --- files ---
+
+    def input(self, name: str) -> Path:
+        """One input; its bytes are checked against its manifest."""
+        value = self._inputs[name]
+        if not isinstance(value, str):
+            raise TypeError(f"input '{name}' of {self.name} is a list; use job.inputs('{name}')")
+        return self._checked(value)
+
+    def inputs(self, name: str) -> list[Path]:
+        """A list of inputs, each checked against its manifest; empty where there are none."""
+        value = self._inputs.get(name, [])
+        return [self._checked(each) for each in ([value] if isinstance(value, str) else value)]
+
+    def output(self, name: str) -> Path:
+        """Where to write an output; it gets its final name when the job ends well."""
+        if name not in self._staged:
+            final = Path(self._outputs[name])
+            final.parent.mkdir(parents=True, exist_ok=True)
+            for stale in final.parent.glob(f".{final.name}.tmp-*"):
+                _remove(stale)
+            self._staged[name] = final.with_name(f".{final.name}.tmp-{os.getpid()}")
+        return self._staged[name]
+
+    def output_folder(self, name: str) -> Path:
+        """An output that is a folder, made empty."""
+        folder = self.output(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def final(self, name: str) -> Path:
+        """The final name of an output, for paths that one output writes about another."""
+        return Path(self._outputs[name])
+
+    def write_parquet(self, name: str, table: pd.DataFrame | pa.Table) -> None:
+        """Write a table output."""
+        artifacts.write_parquet(self.output(name), table)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Write a JSON output."""
+        artifacts.write_json(self.output(name), value)
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text output."""
+        self.output(name).write_text(text, encoding="utf-8")
+
+    @property
+    def state_dir(self) -> Path:
+        """Scratch for resuming, keyed by spec and code; removed when the job ends well."""
+        key = provenance.canonical([self._spec, self.code])
+        digest = f"{seeds.derive(key):016x}"
+        folder = self._state / self.name / digest
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    # --- the end ---
+
+    def publish(self, started: float) -> None:
+        """Give every output its final name and its manifest."""
+        missing = [name for name in self._outputs if name not in self._staged]
+        if missing:
+            raise RuntimeError(f"{self.name} wrote no output '{missing[0]}'")
+        manifest = self._manifest(started)
+        for name, staged in self._staged.items():
+            final = Path(self._outputs[name])
+            record = manifest | {"output": str(final), "sha256": provenance.file_digest(staged)}
+            note = provenance.manifest_path(staged)
+            artifacts.write_json(note, record)
+            if final.is_dir():
+                shutil.rmtree(final)
+            os.replace(staged, final)
+            os.replace(note, provenance.manifest_path(final))
+        key = provenance.canonical([self._spec, self.code])
+        shutil.rmtree(self._state / self.name / f"{seeds.derive(key):016x}", ignore_errors=True)
+
+    def discard(self) -> None:
+        """Remove what was staged."""
+        for staged in self._staged.values():
+            _remove(staged)
+
+    def _checked(self, path: str) -> Path:
+        if path not in self._digests:
+            provenance.check(path)
+            self._digests[path] = provenance.file_digest(path)
+        return Path(path)
+
+    def _manifest(self, started: float) -> dict[str, Any]:
+        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return {
+            "stage": self.name,
+            "spec": self._spec,
+            "code": self.code,
+            "inputs": dict(sorted(self._digests.items())),
+            "versions": {
+                name: sys.modules[name].__version__ for name in VERSIONED if name in sys.modules
+            }
+            | {"python": sys.version.split()[0]},
+            "device": card.describe(self.device),
+            "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in usage), 2),
+            "wall_seconds": round(time.time() - started, 2),
+            "peak_memory_mb": round(usage[0].ru_maxrss / _RSS_UNITS_PER_MB, 1),
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        }
+
+
+_RSS_UNITS_PER_MB = 1024 if sys.platform == "linux" else 1024**2
+
+
+@contextmanager
+def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
+    """Open the stage that this process was started for (see `rules/common.smk`)."""
+    started = time.time()
+    die_with_parent()
+    arguments = _arguments()
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout
+    )
+    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(variable, "1")
+    job = Job(arguments)
+    _refuse_changed_source(job)
+    log.info("%s %s", job.name, provenance.canonical(job._spec.get("wildcards", {})))
+    try:
+        with card.held(job.device):
+            yield job
+        job.publish(started)
+    except BaseException as error:
+        job.discard()
+        if isinstance(error, Exception):
+            log.exception("%s stopped", job.name)
+            print(f"ERROR {job.name}: {error}", flush=True)
+            raise SystemExit(1) from None
+        raise
+    log.info("%s done: %.1f CPU-s", job.name, time.process_time())
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(sys.modules["__main__"].__doc__ or "").strip())
+    parser.add_argument("--spec", required=True, help="canonical JSON of the job's config slice")
+    parser.add_argument("--code", required=True, help="digest of the reachable source")
+    parser.add_argument("--io", required=True, help="JSON of named inputs and outputs")
+    parser.add_argument("--gpu", type=int, default=0, help="1 to run on the card")
+    return parser.parse_args()
+
+
+def _refuse_changed_source(job: Job) -> None:
+    """Without this, an edit during a long run would be recorded as the code that was planned."""
+    digest, *named = job.code.split()
+    files = [methods.path(*name.split(":")) for name in named]
+    if provenance.code_digest(sys.argv[0], files) != digest:
+        raise SystemExit(
+            f"ERROR {job.name}: the source changed after this run was planned; "
+            f"start snakemake again."
+        )
+
+
+def _remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    provenance.manifest_path(path).unlink(missing_ok=True)
