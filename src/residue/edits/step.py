@@ -63,6 +63,14 @@ class Step:
         """Names of all items of the micro-batch."""
         return [views[0].item for units in self._batch.values() for views in units]
 
+    def suspects(self) -> list[str]:
+        """Names of the items to which the policy gives a non-finite log-probability."""
+        found = []
+        for answers in self._answers.values():
+            finite = answers.policy.sums.detach().isfinite().tolist()
+            found += [e.item for e, good in zip(answers.examples, finite, strict=True) if not good]
+        return found
+
     @cached_property
     def _policy(self) -> dict[tuple[str, int], Scores]:
         spans: dict[tuple[str, int], tuple[int, int]] = {}

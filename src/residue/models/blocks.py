@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ArchitectureError(ValueError):
-    """A model whose blocks, norms or head cannot be found; says what was tried and what is there."""
+    """A model whose parts cannot be found; says what was tried and what is there."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Architecture:
     """Norm at the input of each block (its attention's), one per block."""
     final_norm: nn.Module
     embedding: nn.Module
-    unembedding: nn.Module
+    unembedding: nn.Linear
     softcap: float | None
     """Final logits become softcap * tanh(logits / softcap); None where the model has none."""
     paths: dict[str, str] = field(repr=False)
@@ -46,7 +46,7 @@ class Architecture:
         return int(self.unembedding.weight.shape[1])
 
     def head(self, rows: Tensor) -> Tensor:
-        """Logits of pre-norm rows (..., width) -> (..., vocabulary): final norm, unembedding, cap."""
+        """Logits of pre-norm rows, (..., width) -> (..., vocabulary)."""
         logits: Tensor = self.unembedding(self.final_norm(rows))
         if self.softcap is None:
             return logits

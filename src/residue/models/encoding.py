@@ -21,8 +21,8 @@ def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
         return [int(start), *ids]
     if not ids:
         raise ValueError(
-            f"the prompt {prompt!r} has no tokens and the tokenizer {_name(tokenizer)} has no start "
-            "token (bos_token); give the prompt some text"
+            f"the prompt {prompt!r} has no tokens and the tokenizer {_name(tokenizer)} has no "
+            "start token (bos_token); give the prompt some text"
         )
     return ids
 
@@ -36,8 +36,8 @@ def encode_answer(tokenizer: Any, answer: str) -> list[int]:
     end = tokenizer.eos_token_id
     if end is None:
         raise ValueError(
-            f"the tokenizer {_name(tokenizer)} has no end token (eos_token), so an answer cannot be "
-            "closed; set eos_token in its tokenizer_config.json"
+            f"the tokenizer {_name(tokenizer)} has no end token (eos_token), so an answer cannot "
+            "be closed; set eos_token in its tokenizer_config.json"
         )
     text = answer if _prepends_space(tokenizer) else " " + answer
     return [*_plain_ids(tokenizer, text), int(end)]

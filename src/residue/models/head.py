@@ -1,7 +1,7 @@
 """The last step of a model as plain arrays: norms, unembedding, cap; no torch, no transformers.
 
-`logits(rows) = softcap · tanh(W · norm(rows) / softcap)`, the cap only where a model has one. Lenses
-apply the same step to every row, so metrics and figures need this file and no model.
+`logits(rows) = softcap · tanh(W · norm(rows) / softcap)`, the cap only where a model has one.
+Lenses apply the same step to every row, so metrics and figures need this file and no model.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ class Head:
         if "unembedding.bias" in self.tensors:
             values = values + self.tensors["unembedding.bias"]
         cap = self.shape.softcap
-        return values if cap is None else (cap * np.tanh(values / cap)).astype(np.float32)
+        capped: Array = values if cap is None else cap * np.tanh(values / cap)
+        return capped
 
     def normed(self, rows: Array, norm: str) -> Array:
         """Rows (..., width) after the named norm (`final_norm` or `norm_<l>`)."""
@@ -138,7 +139,7 @@ class _Stored:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._where = {name: place for name, place in _headers(folder)}
+        self._where = dict(_headers(folder))
         if not self._where:
             raise ValueError(f"{folder} holds no .safetensors weights")
 

@@ -95,9 +95,7 @@ def say_answers(
     leaves the batch.
     """
     said = [[int(token)] for token in first]
-    going = [
-        row for row in range(len(said)) if said[row][0] not in ends and limits[row] > 1
-    ]
+    going = [row for row in range(len(said)) if said[row][0] not in ends and limits[row] > 1]
     cache, mask, lengths = prompts.cache, prompts.mask, prompts.lengths
     kept = list(range(len(said)))
     while going:
@@ -117,9 +115,7 @@ def say_answers(
         lengths = lengths + 1
         for row, token in zip(kept, output.logits[:, -1].argmax(dim=1).tolist(), strict=True):
             said[row].append(token)
-        going = [
-            row for row in kept if said[row][-1] not in ends and len(said[row]) < limits[row]
-        ]
+        going = [row for row in kept if said[row][-1] not in ends and len(said[row]) < limits[row]]
     return said
 
 
@@ -146,4 +142,3 @@ def _head_at(model: Any, wanted: Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
-

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 if TYPE_CHECKING:
@@ -28,6 +29,22 @@ class Scores:
     deviation: Tensor | None = None
     kl_to_base: Tensor | None = None
 
+    def numbers(self) -> dict[str, np.ndarray]:
+        """Arrays (positions,) by the names of the tokens record; NaN (rank: 0) where not finite."""
+        columns = {
+            "logp": self.logp,
+            "rank": self.rank,
+            "entropy": self.entropy,
+            "logp_deviation": self.deviation,
+            "kl_to_base": self.kl_to_base,
+        }
+        finite = self.finite.cpu().numpy()
+        return {
+            name: np.where(finite, values.cpu().numpy(), 0 if name == "rank" else np.nan)
+            for name, values in columns.items()
+            if values is not None
+        }
+
 
 def score(
     logits: Tensor, targets: Tensor, *, law: bool, base_logits: Tensor | None = None
@@ -36,8 +53,8 @@ def score(
 
     logits, base_logits: (positions, vocabulary); targets: (positions,) ids. logp = log p(target),
     nats; rank = #{v : z_v ≥ z_target}, so that 1 is the only most likely token and ties count
-    against it. With `law`: entropy H = −Σ p log p; deviation = √Σ p (log p + H)², the spread by
-    which Min-K%++ scales log p (Zhang et al. 2024, eq. 3); kl_to_base = Σ p (log p − log q) ≥ 0.
+    against it. With `law`: entropy H = -Σ p log p; deviation = √Σ p (log p + H)², the spread by
+    which Min-K%++ scales log p (Zhang et al. 2024, eq. 3); kl_to_base = Σ p (log p - log q) ≥ 0.
     """
     parts = [
         _score(

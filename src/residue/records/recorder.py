@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
+import numpy as np
 import torch
 
-from residue.models.blocks import Rows, row_hooks
+from residue.models.blocks import describe
 from residue.models.encoding import pad_id
-from residue.records import forward, tables
-from residue.records.laws import Scores, score
+from residue.records import forward
+from residue.records.laws import score
 from residue.records.queries import Query, batches, make_queries
+from residue.records.reading import Reading, read
 from residue.records.store import RecordBatch
+from residue.records.tables import (
+    Said,
+    TokenPart,
+    Vectors,
+    generation_table,
+    row_table,
+    token_part,
+    token_table,
+)
 from residue.specs.records import RecordsSpec
 
 if TYPE_CHECKING:
@@ -23,10 +33,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Detached = Callable[[], AbstractContextManager[Any]]
-"""Opens a context whose value is the base of an edited model, e.g. `OpenArm.detached`."""
+"""Opens a context whose value is the base of an edited model."""
 
 MOST_LOGITS = 1 << 28
 """Most logits of one batch, 1 GiB in float32: a large vocabulary makes batches smaller."""
+
+NOT_FINITE = "the model's logits are not finite"
 
 
 def record(
@@ -51,24 +63,9 @@ def record(
         raise ValueError("the model is in training mode and would record dropout; call .eval()")
     context = getattr(model.config, "max_position_embeddings", None)
     queries = make_queries(tokenizer, items, spec, context)
-    room = min(batch_tokens, MOST_LOGITS // model.config.vocab_size)
     recorder = _Recorder(model, tokenizer, spec, detached)
-    for batch in batches(queries, room):
+    for batch in batches(queries, min(batch_tokens, MOST_LOGITS // recorder.vocabulary)):
         yield recorder.record(batch)
-
-
-@dataclass(frozen=True)
-class _Read:
-    """A teacher-forced pass. Laws are (positions, vocabulary), item by item.
-
-    ends: after the last prompt token; inside: after every answer token but the last (the end
-    token); before: within prompts, predicting every token but the first, None if not asked for.
-    """
-
-    ends: Tensor
-    inside: Tensor
-    before: Tensor | None
-    prompts: forward.Prompts
 
 
 class _Recorder:
@@ -78,19 +75,121 @@ class _Recorder:
         self, model: Any, tokenizer: Any, spec: RecordsSpec, detached: Detached | None
     ) -> None:
         self.model, self.tokenizer, self.spec, self.detached = model, tokenizer, spec, detached
-        self.fill = pad_id(tokenizer)
+        self.fill, self.start = pad_id(tokenizer), tokenizer.bos_token_id
         self.stops = _end_tokens(model, tokenizer)
+        self.scored = spec.prompt_tokens != "none"
+        self.with_laws = spec.prompt_tokens == "laws"
+        architecture = describe(model)
+        self.n_rows, self.width = architecture.n_blocks + 1, architecture.width
+        self.vocabulary = int(architecture.unembedding.weight.shape[0])
 
     @torch.inference_mode()
     def record(self, batch: Sequence[Query]) -> RecordBatch:
+        """All records of one batch."""
         asked = [query for query in batch if query.fits]
-        width, n_rows = _shape(self.model)
-        generations = tables.unasked(query for query in batch if not query.fits)
-        if not asked:
-            return tables.assemble(generations, [], [], n_rows, width)
-        rows = tables.RowTable(self.spec.places, self.tokenizer.bos_token_id)
-        read = self._read(self.model, asked, rows)
-        base = self._read_base(asked)
-        tokens, finite, likeliest = self._scores(asked, read, base)
-        said = self._say(asked, read, likeliest)
-        ...
+        names = [query.item for query in asked]
+        said: dict[str, Said] = {}
+        parts: list[TokenPart] = []
+        vectors: list[Vectors] = []
+        if asked:
+            reading = read(
+                self.model, asked, self.spec.places, self.fill, self.start, every=self.scored
+            )
+            parts, likeliest = self._score(asked, reading)
+            said = dict(zip(names, self._say(asked, reading, likeliest), strict=True))
+            vectors = reading.vectors
+        return RecordBatch(
+            generation_table(
+                [query.item for query in batch],
+                [said.get(query.item) or Said((), "", "too_long", query.reason) for query in batch],
+            ),
+            token_table(names, parts),
+            row_table(names, vectors, self.n_rows, self.width),
+        )
+
+    def _score(self, queries: Sequence[Query], reading: Reading) -> tuple[list[TokenPart], Tensor]:
+        """Token parts, and the likeliest token at each answer position."""
+        base = None
+        if self.detached is not None:
+            with self.detached() as model:
+                base = read(model, queries, (), self.fill, self.start, every=self.with_laws)
+        parts = []
+        if reading.prompts is not None:
+            texts = [query.prompt for query in queries]
+            targets = _ids([text[1:] for text in texts], reading.ends.device)
+            scores = score(
+                reading.prompts,
+                targets,
+                law=self.with_laws,
+                base_logits=None if base is None else base.prompts,
+            )
+            parts.append(token_part("prompt", texts, scores.numbers(), unpredicted=1))
+        answers = [query.answer for query in queries]
+        scores = score(
+            reading.answers,
+            _ids(answers, reading.ends.device),
+            law=True,
+            base_logits=None if base is None else base.answers,
+        )
+        parts.append(token_part("answer", answers, scores.numbers(), unpredicted=0))
+        return parts, reading.answers.argmax(dim=1)
+
+    def _say(self, queries: Sequence[Query], reading: Reading, likeliest: Tensor) -> list[Said]:
+        """Greedy answers. Where the forced answer is the likeliest at each step, it is the greedy
+        answer, by induction over its tokens; all others are said token by token."""
+        # A token may be forbidden (-inf), but a law needs a finite normaliser.
+        failed = (~reading.ends.logsumexp(dim=1).isfinite()).tolist()
+        guesses = np.split(
+            likeliest.cpu().numpy(), np.cumsum([len(query.answer) for query in queries])[:-1]
+        )
+        said: list[list[int]] = [[] for _ in queries]
+        open_rows = []
+        for row, (query, guess) in enumerate(zip(queries, guesses, strict=True)):
+            forced_is_greedy = query.answer and tuple(guess) == query.answer
+            if forced_is_greedy and not self.stops.intersection(query.answer[:-1]):
+                said[row] = list(query.answer)
+            elif not failed[row]:
+                open_rows.append(row)
+        if open_rows:
+            spoken = forward.say_answers(
+                self.model,
+                forward.select(reading.state, open_rows),
+                reading.ends[open_rows].argmax(dim=1),
+                [queries[row].limit for row in open_rows],
+                self.stops,
+            )
+            for row, ids in zip(open_rows, spoken, strict=True):
+                said[row] = ids
+        return self._outcomes(queries, said, failed)
+
+    def _outcomes(
+        self, queries: Sequence[Query], said: Sequence[list[int]], failed: Sequence[bool]
+    ) -> list[Said]:
+        ended = [bool(ids) and ids[-1] in self.stops for ids in said]
+        kept = [tuple(ids[:-1] if end else ids) for ids, end in zip(said, ended, strict=True)]
+        texts = self.tokenizer.batch_decode(
+            [list(ids) for ids in kept],
+            skip_special_tokens=False,
+            clean_up_tokenization_spaces=False,
+        )
+        outcomes = []
+        for query, ids, text, end, fault in zip(queries, kept, texts, ended, failed, strict=True):
+            if fault:
+                outcomes.append(Said((), "", "failed", NOT_FINITE))
+            else:
+                stop = "length" if not end else "eos" if ids else "empty"
+                outcomes.append(Said(ids, text, stop, query.reason))
+        return outcomes
+
+
+def _ids(texts: Sequence[Sequence[int]], device: Any) -> Tensor:
+    return torch.tensor([token for text in texts for token in text], device=device).long()
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens that end an answer: the tokenizer's, and those the model was told to stop at."""
+    settings = getattr(model, "generation_config", None)
+    told = getattr(settings, "eos_token_id", None)
+    told = told if isinstance(told, (list, tuple)) else [told]
+    ends = {token for token in (tokenizer.eos_token_id, *told) if token is not None}
+    return frozenset(ends)

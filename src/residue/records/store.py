@@ -1,10 +1,10 @@
 """Records on disk: Parquet files with fixed schemas, streamed, the same bytes for the same content.
 
-| file | one line per | columns |
+| file | one line per | holds |
 |---|---|---|
-| generations | item | item, text, ids, stop, reason |
-| tokens | item, part, position | item, position, part, id, logp, rank, entropy, logp_deviation, kl_to_base |
-| rows | item, place | item, place, row_0 … row_n |
+| generations | item | what the model said |
+| tokens | item, part, position | how it reads the prompt and the first accepted answer |
+| rows | item, place | what it held: row_0 … row_n |
 
 Any Parquet reader opens them; nothing here is a private format.
 """
@@ -166,9 +166,7 @@ def read_generations(path: str | os.PathLike[str]) -> pd.DataFrame:
     return _read(path, GENERATIONS)
 
 
-def read_tokens(
-    path: str | os.PathLike[str], columns: Sequence[str] | None = None
-) -> pd.DataFrame:
+def read_tokens(path: str | os.PathLike[str], columns: Sequence[str] | None = None) -> pd.DataFrame:
     """How a model read its items; `columns` spares what a metric does not need."""
     return _read(path, TOKENS, columns)
 
@@ -179,9 +177,7 @@ def row_numbers(path: str | os.PathLike[str]) -> list[int]:
     return [int(name.removeprefix("row_")) for name in names if name.startswith("row_")]
 
 
-def read_rows(
-    path: str | os.PathLike[str], row: int, place: str
-) -> tuple[list[str], np.ndarray]:
+def read_rows(path: str | os.PathLike[str], row: int, place: str) -> tuple[list[str], np.ndarray]:
     """Items and their vectors (items, width) float32 at one row and place."""
     column = f"row_{row}"
     if row not in row_numbers(path):

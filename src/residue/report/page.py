@@ -84,8 +84,8 @@ def _section(name: str, page: Page) -> str:
 def _what_was_run(page: Page) -> str:
     arms = edits(list(page.claims["arm"]))
     names = ", ".join(arms) or "no edit"
-    noun = "Edited model" if len(arms) == 1 else "Edited models"
+    noun, it = ("Edited model", "It") if len(arms) == 1 else ("Edited models", "Each")
     return escape(
-        f"{noun}: {names}. Each is compared with the base (the same model before the edit) and "
+        f"{noun}: {names}. {it} is compared with the base (the same model before the edit) and "
         "with the oracle (the same model trained without ever seeing what is to be forgotten)."
     )

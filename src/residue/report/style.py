@@ -29,7 +29,7 @@ overflow-wrap:anywhere}
 .card{margin:1.4rem 0 0}
 .card h3{margin:0 0 .5rem}
 .card h3 small{font-weight:400;color:var(--muted)}
-.cells{display:grid;gap:.75rem;grid-template-columns:repeat(auto-fit,minmax(15.5rem,1fr))}
+.cells{display:grid;gap:.75rem;grid-template-columns:repeat(auto-fill,minmax(min(100%,18rem),1fr))}
 .cell{border:1px solid var(--line);border-radius:6px;padding:.8rem .9rem;background:var(--soft);
 break-inside:avoid}
 .cell.empty{color:var(--muted);background:none;border-style:dashed}
@@ -40,26 +40,27 @@ break-inside:avoid}
 .inconclusive .verdict,td.inconclusive{color:var(--inconclusive)}
 .value{display:block;font-size:1.05rem;font-variant-numeric:tabular-nums}
 .cell .small{display:block;margin-top:.3rem;line-height:1.4}
-.strip{display:block;width:100%;height:auto;margin:.5rem 0 .2rem}
+.strip{display:block;width:100%;max-width:24rem;height:auto;margin:.5rem 0 .2rem}
 .strip .zone{fill:var(--line)}
 .strip .zero{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 2}
 .strip .span{stroke:currentColor;stroke-width:2}
 .strip circle{fill:currentColor}
 svg.supported{color:var(--supported)}svg.refuted{color:var(--refuted)}
 svg.inconclusive{color:var(--inconclusive)}
-.controls .cells{opacity:.92}
-figure{margin:1.6rem 0 2rem;max-width:44rem}
+.figures{display:grid;gap:1rem 3rem;align-items:start;
+grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr))}
+figure{margin:1rem 0;max-width:40rem}
 figure svg{display:block;width:100%;height:auto;max-width:40rem}
 figure svg *{stroke-linejoin:round;stroke-linecap:butt}
 figcaption{margin-top:.5rem}
 .scroll{overflow-x:auto;margin:.8rem 0 1.4rem}
 table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
-caption{text-align:left;padding-bottom:.4rem}
+caption{text-align:left;padding-bottom:.4rem;max-width:calc(100vw - 2rem)}
 th,td{text-align:left;padding:.32rem .9rem .32rem 0;vertical-align:top;white-space:nowrap;
 border-bottom:1px solid var(--line)}
 thead th{font-weight:600;color:var(--muted);vertical-align:bottom}
 tbody th{font-weight:600}
-.long{white-space:normal;width:24rem}
+.long{white-space:normal;width:min(24rem,72vw)}
 td.number,th.number{text-align:right}
 td small{color:var(--muted)}
 dl{display:grid;grid-template-columns:minmax(7rem,12rem) 1fr;gap:.3rem 1rem}
@@ -68,7 +69,7 @@ details{margin:.8rem 0}
 summary{cursor:pointer;font-weight:600}
 footer{margin-top:3rem;padding-bottom:3rem;color:var(--muted);font-size:.875rem}
 @media (max-width:40rem){body{font-size:15px}header{padding-top:1.4rem}
-main,header,footer{padding-left:1rem;padding-right:1rem}h1{font-size:1.4rem}
+main,header,footer{padding-left:1rem;padding-right:1rem}h1{font-size:1.4rem}.cell.empty{display:none}
 dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}}
 @media print{:root{color-scheme:light}body{font-size:10pt}h2{break-after:avoid}
 figure,.card,tr{break-inside:avoid}.scroll{overflow:visible}th,td{white-space:normal}}

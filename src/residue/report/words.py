@@ -24,9 +24,10 @@ def language_name(code: str) -> str:
     return LANGUAGES.get(code, code)
 
 
-def plural(n: int, one: str, many: str = "") -> str:
+def plural(n: int, one: str) -> str:
     """``1 seed``, ``3 seeds``, ``2 countries``."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
+    many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"
+    return f"{n:,} {one if n == 1 else many}"
 
 
 def number(value: float, *, signed: bool = False) -> str:

@@ -167,18 +167,20 @@ def default_claims() -> dict[str, ClaimSpec]:
             kind="equivalent",
             margin=0.2,
             margin_reason="The base answers nearly all of these facts and the oracle nearly none, "
-            "so 0.2 is a fifth of what there was to forget; with this few countries a smaller "
-            "margin could not be decided.",
+            "so 0.2 is a fifth of what there was to forget; some eighteen countries cannot exclude "
+            "less. Both sides count: answering far less often than the oracle betrays that "
+            "something was hidden.",
         ),
         "keeps": ClaimSpec(
             sentence="On the facts it should keep, the model answers right no less often than the "
             "base: both for countries in the edit's retain data and for countries outside it.",
             estimand="retain_vs_base",
             kind="non_inferior",
-            margin=0.1,
-            margin_reason="One kept answer in ten is the most that we would call no loss; it must "
-            "hold on either split alone, because an edit that rehearses some countries can hide "
-            "what it does to the others.",
+            margin=0.2,
+            margin_reason="A loss of one kept answer in five is the least that would make us warn "
+            "a user, and the least that some eighteen countries can exclude. It must hold on "
+            "either split alone, because an edit that rehearses some countries can hide what it "
+            "does to the others.",
         ),
         "no_language_leak": ClaimSpec(
             sentence="Asked about the forget facts in languages that the request did not name, "

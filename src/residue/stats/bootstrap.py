@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from residue.stats.intervals import Floats, Integers, Interval, as_values, check_level
+from residue.stats.intervals import Floats, Integers, Interval, as_values, check_level, t_quantile
 
 Statistic = Callable[[Floats], Floats]
 
@@ -92,6 +92,7 @@ def hierarchical_interval(
     cluster: Integers,
     rng: np.random.Generator,
     *,
+    df: float,
     level: float = 0.95,
     n_bootstrap: int = 4000,
 ) -> Interval:
@@ -100,9 +101,11 @@ def hierarchical_interval(
     `values`, `weights`: (seeds, items), weight 0 where nothing was scored. `cluster`: (items,)
     numbers 0 ... n - 1. Seeds and clusters are crossed, so they are drawn independently of each
     other (Owen 2007, "The pigeonhole bootstrap"); a cluster drawn twice draws its items twice
-    over. Percentile ends.
+    over. Percentile ends at the tail that Student's t on `df` would need, since percentiles of few
+    units are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap").
     """
-    tail = check_level(level)
+    quantile = t_quantile(df, 1.0 - check_level(level))
+    tail = float(special.ndtr(-quantile * math.sqrt((df + 1.0) / df)))
     seeds, n_clusters = values.shape[0], int(cluster.max()) + 1
     of_seed = rng.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=n_bootstrap)
     of_cluster = rng.multinomial(n_clusters, np.full(n_clusters, 1.0 / n_clusters), n_bootstrap)
@@ -117,7 +120,8 @@ def hierarchical_interval(
     kept = bottom > 0.0
     low, high = np.quantile(top[kept] / bottom[kept], [tail, 1.0 - tail])
     point = float((weights * values).sum() / weights.sum())
-    return Interval(point, float(low), float(high), level, "hierarchical bootstrap", n_clusters)
+    method = f"hierarchical bootstrap of {seeds} seeds, {n_clusters} clusters and their items"
+    return Interval(point, float(low), float(high), level, method, n_clusters, df=df)
 
 
 def _resampled(

@@ -11,6 +11,7 @@ TEXT_RELATIONS = ("name", "capital", "currency", "language", "continent")
 """Relations whose answer has a name in every language."""
 PLAIN_RELATIONS = ("population", "borders")
 """Relations that carry only an id."""
+RELATIONS = (*TEXT_RELATIONS, *PLAIN_RELATIONS)
 SOURCES = ("cldr", "geonames", "hand")
 HEADER = ("country", "relation", "id", *LANGUAGES, "source")
 
@@ -42,7 +43,7 @@ class Facts:
         return None if fact is None else fact.texts.get(language)
 
     def answer_id(self, country: str, relation: str) -> str | None:
-        """Identity of the answer, the same in all languages, or None where there is no such fact."""
+        """Identity of the answer, the same in all languages, or None where there is no fact."""
         fact = self.rows.get((country, relation))
         return None if fact is None else fact.id
 
@@ -97,7 +98,9 @@ def _problem(cells: list[str]) -> str | None:
     if not (len(country) == 2 and country.isascii() and country.isupper()):
         return f"country '{country}' must be two capital letters (ISO 3166 alpha-2)"
     if relation not in (*TEXT_RELATIONS, *PLAIN_RELATIONS):
-        return f"relation '{relation}' must be one of {', '.join((*TEXT_RELATIONS, *PLAIN_RELATIONS))}"
+        return (
+            f"relation '{relation}' must be one of {', '.join((*TEXT_RELATIONS, *PLAIN_RELATIONS))}"
+        )
     if source not in SOURCES:
         return f"source '{source}' must be one of {', '.join(SOURCES)}"
     if relation == "population" and not (identity.isascii() and identity.isdigit()):

@@ -73,7 +73,6 @@ def measurement_table(items: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def _row(arm: str, estimand: str, level: str, at: float, half: float, **more: object) -> dict:
-    rng = np.random.default_rng(abs(hash((arm, estimand, level))) % 1000 if False else len(arm))
     seeds = 3 if arm not in ("base", "oracle") else 1
     values = [at] if seeds == 1 else [at + d for d in (-0.02, 0.005, 0.015)]
     return {

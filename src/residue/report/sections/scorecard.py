@@ -18,6 +18,8 @@ def section(page: Page) -> str:
     names = list(dict.fromkeys(row["claim"] for row in rows))
     heads = list(dict.fromkeys((row["arm"], row["condition"]) for row in rows))
     edited = edits([arm for arm, _ in heads])
+    for row in rows:
+        row["unit"] = page.spec.estimands[row["estimand"]].unit
     cards = [_card(head, names, rows) for head in heads if head[0] in edited]
     controls = [_card(head, names, rows) for head in heads if head[0] not in edited]
     parts = [_sentences(rows, names), *cards]
@@ -46,7 +48,7 @@ def _sentences(rows: list[dict[str, Any]], names: list[str]) -> str:
 def _card(head: tuple[str, str], names: list[str], rows: list[dict[str, Any]]) -> str:
     arm, condition = head
     mine = {row["claim"]: row for row in rows if (row["arm"], row["condition"]) == head}
-    cells = "".join(_cell(mine[name]) for name in names if name in mine)
+    cells = "".join(_cell(mine[name]) if name in mine else _no_cell(name) for name in names)
     seeds = max(int(row["n_seeds"]) for row in mine.values())
     note = plural(seeds, "training seed")
     if condition != "plain":
@@ -77,9 +79,17 @@ def _cell(row: dict[str, Any]) -> str:
     )
 
 
+def _no_cell(name: str) -> str:
+    return (
+        f'<div class="cell empty"><span class="claim">{escape(_words(name))}</span>'
+        '<span class="small">Not judged here: this model is what the others are compared with, '
+        "or the claim leaves it out.</span></div>"
+    )
+
+
 def _counts(row: dict[str, Any]) -> str:
     return (
-        f"{plural(row['n_items'], 'item')} on {plural(row['n_clusters'], 'unit')}, "
+        f"{plural(row['n_items'], 'item')} on {plural(row['n_clusters'], row['unit'])}, "
         f"{plural(row['n_seeds'], 'seed')}, {plural(row['n_pairs'], 'base–oracle pair')}"
     )
 
@@ -97,7 +107,7 @@ def _key() -> str:
 
 def _full_table(rows: list[dict[str, Any]]) -> str:
     head = ("Arm", "Claim", "Verdict", "Difference", "Interval", "Level", "Reference", "Slice",
-            "Margin", "Decidable", "Items", "Units", "Seeds", "Pairs", "Each seed", "Method",
+            "Margin", "Decidable", "Items", "Resampled", "Seeds", "Pairs", "Each seed", "Method",
             "Why", "Why this margin")  # fmt: skip
     return table(head, (_full_row(row) for row in rows))
 
@@ -117,7 +127,7 @@ def _full_row(row: dict[str, Any]) -> list[str]:
         f"{margin(row['margin'], kind)} <small>({escape(KINDS[kind][1])})</small>",
         number(row["attainable"]),
         str(row["n_items"]),
-        str(row["n_clusters"]),
+        escape(plural(row["n_clusters"], row["unit"])),
         str(row["n_seeds"]),
         str(row["n_pairs"]),
         ", ".join(number(float(value), signed=True) for value in row["seed_values"]),

@@ -1,0 +1,222 @@
+"""The one training loop: any objective on any edit, resumable to the bit.
+
+Everything that varies comes from outside: `batches(step)` gives the items of an update as a pure
+function of its number, `objective.loss(step)` the loss. So a state is weights and moments alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from residue.core.provenance import canonical
+from residue.core.seeds import derive
+from residue.edits import checkpoints
+from residue.edits.answers import score
+from residue.edits.batches import Batch, Views, micro_batches
+from residue.edits.optimiser import AdamW
+from residue.edits.step import Reference, Step
+from residue.specs.arms import TrainSpec
+from residue.specs.fields import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+logger = logging.getLogger(__name__)
+
+NAMED = 8
+"""Items that an error message names at most."""
+
+
+class Objective(Protocol):
+    """What a file of `edits/objectives/` offers."""
+
+    ROLES: tuple[str, ...]
+    """Roles that a batch must hold."""
+
+    def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """The micro-batch's share of the loss and of its parts, scalars."""
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message names the update and the items."""
+
+
+def train(
+    model: Any,
+    batches: Callable[[int], Batch],
+    objective: Objective,
+    spec: TrainSpec,
+    state_dir: Path | None,
+    *,
+    reference: Reference,
+    seed: int,
+    dev: Mapping[str, Sequence[Views]] | None = None,
+    micro_batch: int | None = None,
+    save_every: int = 50,
+) -> pd.DataFrame:
+    """Train the weights of `model` that take gradients; one row of history per update.
+
+    reference: opens a stretch in which the model is what policy is compared with; seed: of dropout;
+    dev: items watched under the names that the history gets as columns (share answered exactly),
+    of which ``dev_forget`` decides the stop; micro_batch: examples forwarded at once (memory, not
+    meaning); state_dir: where states go every `save_every` updates, None keeps none.
+    History: step (from 1), lr, loss, grad_norm, the objective's parts, the dev columns (null where
+    not looked at). Raises `TrainingError`.
+    """
+    import pandas as pd
+
+    run = _Run(model, objective, spec, reference, seed, micro_batch)
+    dev = dev or {}
+    if spec.stop_at is not None and not dev.get("dev_forget"):
+        raise TrainingError("stop_at is set but the edit data holds no dev_forget items; add some")
+    key = _key(run, batches)
+    history = _resume(run, state_dir, key)
+    started, begun = time.monotonic(), len(history)
+    while len(history) < spec.steps and not _reached(history, spec):
+        row = run.update(len(history), batches(len(history)))
+        if spec.check_every and row["step"] % spec.check_every == 0:
+            row |= {name: exact_share(model, units) for name, units in dev.items()}
+        history.append(row)
+        _report(row, spec, time.monotonic() - started, row["step"] - begun)
+        if state_dir is not None and row["step"] % save_every == 0:
+            state = checkpoints.State(row["step"], run.optimiser.state(), history)
+            checkpoints.save(state_dir, key, state)
+    return pd.DataFrame(history).assign(**{name: _column(history, name) for name in dev})
+
+
+def rate(spec: TrainSpec, step: int) -> float:
+    """Learning rate of update `step` (from 0): linear warm-up, then the schedule's fall.
+
+    The last update has `final_share` of the highest rate, the last of the warm-up all of it.
+    """
+    if step < spec.warmup:
+        return spec.learning_rate * (step + 1) / spec.warmup
+    if spec.schedule == "constant":
+        return spec.learning_rate
+    done = (step - spec.warmup + 1) / (spec.steps - spec.warmup)
+    left = 1 - done if spec.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+    return spec.learning_rate * (spec.final_share + (1 - spec.final_share) * left)
+
+
+def exact_share(model: Any, units: Sequence[Views]) -> float:
+    """Share of items whose first view is answered exactly by greedy decoding, dropout off."""
+    import torch
+
+    with _evaluating(model), torch.no_grad():
+        return float(score(model, [views[0] for views in units]).exact.float().mean())
+
+
+class _Run:
+    """The moving parts of one training run."""
+
+    def __init__(
+        self,
+        model: Any,
+        objective: Objective,
+        spec: TrainSpec,
+        reference: Reference,
+        seed: int,
+        micro_batch: int | None,
+    ) -> None:
+        self.weights = {n: w for n, w in model.named_parameters() if w.requires_grad}
+        if not self.weights:
+            raise TrainingError("no weight of the model takes gradients; attach an edit first")
+        self.model, self.objective, self.spec = model, objective, spec
+        self.reference, self.seed, self.micro_batch = reference, seed, micro_batch
+        self.optimiser = AdamW(self.weights, weight_decay=spec.weight_decay)
+
+    def update(self, number: int, batch: Batch) -> dict[str, Any]:
+        """One update from gradients accumulated over micro-batches; its row of history."""
+        parts: dict[str, float] = {}
+        for place, micro in enumerate(micro_batches(batch, self.micro_batch)):
+            step = Step(self.model, self.reference, micro, batch)
+            with _drawing_from(derive(self.seed, number, place)):
+                loss, shares = self.objective.loss(step)
+                self._check("loss", float(loss.detach()), self.spec.loss_limit, number, step)
+                loss.backward()  # type: ignore[no-untyped-call]
+            for name, share in {"loss": loss, **shares}.items():
+                parts[name] = parts.get(name, 0.0) + float(share.detach())
+        norm = self.optimiser.clip(self.spec.clip)
+        everything = Step(self.model, self.reference, batch, batch)
+        self._check("gradient norm", norm, math.inf, number, everything)
+        lr = rate(self.spec, number)
+        self.optimiser.step(lr)
+        return {"step": number + 1, "lr": lr, "loss": parts.pop("loss"), "grad_norm": norm, **parts}
+
+    def _check(self, what: str, value: float, limit: float, number: int, step: Step) -> None:
+        if math.isfinite(value) and abs(value) <= limit:
+            return
+        names = step.suspects() or step.items
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        raise TrainingError(
+            f"the {what} of update {number + 1} is {value:g} (limit {limit:g}) on the items "
+            f"{', '.join(names[:NAMED])}{more}; lower train.learning_rate or look at these items"
+        )
+
+
+def _key(run: _Run, batches: Callable[[int], Batch]) -> str:
+    """Which run a state belongs to: a state of other settings, items or weights is not resumed."""
+    first = [(role, [views for views in units]) for role, units in sorted(batches(0).items())]
+    shapes = {name: list(weight.shape) for name, weight in run.weights.items()}
+    text = canonical([plain(run.spec), repr(run.objective), run.seed, shapes, repr(first)])
+    start = hashlib.sha256(text.encode())
+    start.update(run.optimiser.flat.cpu().numpy().tobytes())
+    return start.hexdigest()
+
+
+def _resume(run: _Run, state_dir: Path | None, key: str) -> list[dict[str, Any]]:
+    state = checkpoints.newest(state_dir, key) if state_dir is not None else None
+    if state is None:
+        return []
+    run.optimiser.restore(state.tensors, state.step)
+    logger.info("resumed after update %d", state.step)
+    return state.history
+
+
+def _reached(history: list[dict[str, Any]], spec: TrainSpec) -> bool:
+    """Whether the last look at the dev items met the stop rule."""
+    share = history[-1].get("dev_forget") if history else None
+    return spec.stop_at is not None and share is not None and share <= spec.stop_at
+
+
+def _report(row: Mapping[str, Any], spec: TrainSpec, seconds: float, done: int) -> None:
+    every = spec.check_every or max(1, spec.steps // 10)
+    if row["step"] % every and row["step"] != spec.steps:
+        return
+    left = seconds / done * (spec.steps - row["step"])
+    told = " ".join(f"{name} {value:.4g}" for name, value in row.items() if name != "step")
+    logger.info("update %d/%d %s, about %.0f s left", row["step"], spec.steps, told, left)
+
+
+def _column(history: list[dict[str, Any]], name: str) -> list[float]:
+    return [row.get(name, math.nan) for row in history]
+
+
+@contextmanager
+def _drawing_from(seed: int) -> Iterator[None]:
+    """Random draws inside (dropout) depend on the seed alone and leave the global state alone."""
+    import torch
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Evaluation mode for a while, then every module's own mode again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode

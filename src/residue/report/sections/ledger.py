@@ -1,0 +1,34 @@
+"""What the run cost: CPU-seconds per rule, from the manifests."""
+
+from __future__ import annotations
+
+from html import escape
+
+from residue.report.markup import table
+from residue.report.page import Page
+from residue.report.words import number
+
+TITLE = "What it cost"
+
+
+def section(page: Page) -> str:
+    """Rules by cost, dearest first, with a total; empty without a ledger."""
+    ledger = page.tables.get("ledger")
+    if ledger is None or not len(ledger):
+        return "<p>No manifest was given to this page.</p>"
+    rows = [
+        [escape(row["rule"]), str(row["jobs"]), *_costs(row)]
+        for row in ledger.sort_values(["cpu_s", "rule"], ascending=[False, True]).to_dict("records")
+    ]
+    total = {
+        "cpu_s": ledger["cpu_s"].sum(),
+        "wall_s": ledger["wall_s"].sum(),
+        "peak_mb": ledger["peak_mb"].max(),
+    }
+    rows.append(["All", str(ledger["jobs"].sum()), *_costs(total)])
+    head = ("Rule", "Jobs", "CPU-seconds", "Wall-seconds", "Peak memory, MB")
+    return table(head, rows)
+
+
+def _costs(row: dict[str, float]) -> list[str]:
+    return [number(float(row[key])) for key in ("cpu_s", "wall_s", "peak_mb")]

@@ -1,0 +1,18 @@
+"""The setting: facts about the data, the models and the software of the run."""
+
+from __future__ import annotations
+
+from html import escape
+
+from residue.report.markup import definitions
+from residue.report.page import Page
+
+TITLE = "Data and models"
+
+
+def section(page: Page) -> str:
+    """One definition list per heading that the run supplied."""
+    parts = [
+        f"<h3>{escape(heading)}</h3>{definitions(facts)}" for heading, facts in page.facts.items()
+    ]
+    return "\n".join(parts) or "<p>The run supplied no facts about its data and models.</p>"

@@ -1,0 +1,183 @@
+"""The interval of a seeds x clusters table: which variance, how many degrees of freedom, what guard.
+
+A table holds one total and one weight per seed and cluster; its estimate is total over weight, a
+ratio, so clusters of unequal size and cells without a score need no special case. Both factors are
+random: another seed could have been trained, another country could have been drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from residue.stats.bounded import bounded_mean
+from residue.stats.intervals import Floats, Interval, check_level, t_quantile
+
+FEW = 4
+"""Up to this many deviating clusters the exact bound holds in full ..."""
+
+ENOUGH = 8
+"""... and from this many on the spread of the data is trusted; between them the ends glide."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """Standard error of a crossed mean, its degrees of freedom, and the part owed to seeds."""
+
+    error: float
+    df: float
+    half: float
+    seed_half: float
+
+
+def crossed_interval(
+    totals: Floats,
+    weights: Floats,
+    *,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Interval:
+    """Interval of sum(totals) / sum(weights) for tables of shape (seeds, clusters).
+
+    Several seeds: Student's t on the two variance components (`components`). One seed: t on the
+    clusters alone, which speaks of that checkpoint only. `guarded` then widens intervals that few
+    deviating clusters would make too short; `bounds` are the least and greatest possible value.
+    """
+    check_level(level)
+    _check(totals, weights)
+    seeds, clusters = totals.shape
+    estimate = float(totals.sum() / weights.sum())
+    if clusters == 1:
+        plain = Interval(estimate, -math.inf, math.inf, level, "one cluster, no spread", 1)
+        return guarded(plain, totals, weights, bounds=bounds)
+    table = linearised(totals, weights)
+    if seeds == 1:
+        error = float(table.std(ddof=1)) / math.sqrt(clusters)
+        half = t_quantile(clusters - 1, (1.0 + level) / 2.0) * error
+        method, df = f"t on {clusters} clusters, given this checkpoint", float(clusters - 1)
+        seed_half = 0.0
+    else:
+        parts = components(table, level)
+        half, df, seed_half = parts.half, parts.df, parts.seed_half
+        method = f"t, Satterthwaite df {df:.1f} from {seeds} seeds and {clusters} clusters"
+    plain = Interval(estimate, estimate - half, estimate + half, level, method, clusters, df=df)
+    return guarded(plain, totals, weights, bounds=bounds, seed_half=seed_half)
+
+
+def linearised(totals: Floats, weights: Floats) -> Floats:
+    """Cell values whose plain mean is the ratio and whose spread is, to first order, the ratio's.
+
+    R + (total - R weight) / mean weight (Woodruff 1971); equal weights give total / weight back.
+    A cell of weight 0 sits at R and so has no influence.
+    """
+    ratio = totals.sum() / weights.sum()
+    return np.asarray(ratio + (totals - ratio * weights) / weights.mean(), dtype=np.float64)
+
+
+def components(table: Floats, level: float) -> Components:
+    """Two-way random-effects error of the mean of a (seeds, clusters) table, two or more of each.
+
+    With the mean squares A of seeds, B of clusters and E of the rest, the variance is
+    (A + B) / (seeds clusters): A + B - E is unbiased, but E is estimated and its subtraction takes
+    coverage away exactly where there is least of it. Degrees of freedom by Satterthwaite (1946),
+    (A + B)^2 / (A^2 / (seeds - 1) + B^2 / (clusters - 1)). The half-width is never below that of
+    seeds alone or of clusters alone, since with three seeds the estimated degrees of freedom are
+    often too many. Coverage of these choices and of others: `benchmarks/coverage.py`.
+    """
+    tail = check_level(level)
+    seeds, clusters = table.shape
+    cells = seeds * clusters
+    by_seed, by_cluster = table.mean(axis=1), table.mean(axis=0)
+    rest = table - by_seed[:, None] - by_cluster[None, :] + table.mean()
+    a = clusters * float(by_seed.var(ddof=1))
+    b = seeds * float(by_cluster.var(ddof=1))
+    e = float((rest**2).sum()) / ((seeds - 1) * (clusters - 1))
+    t_seeds = t_quantile(seeds - 1, 1.0 - tail)
+    t_clusters = t_quantile(clusters - 1, 1.0 - tail)
+    error = math.sqrt((a + b) / cells)
+    if error == 0.0:
+        return Components(0.0, float(min(seeds, clusters) - 1), 0.0, 0.0)
+    df = (a + b) ** 2 / (a**2 / (seeds - 1) + b**2 / (clusters - 1))
+    half = max(
+        t_quantile(df, 1.0 - tail) * error,
+        t_seeds * math.sqrt(a / cells),
+        t_clusters * math.sqrt(b / cells),
+    )
+    return Components(error, df, half, t_seeds * math.sqrt(max(a - e, 0.0) / cells))
+
+
+def deviating(totals: Floats, weights: Floats) -> tuple[int, bool]:
+    """How many clusters leave the most common cluster value, and whether any two share it."""
+    mass = weights.sum(axis=0)
+    values = totals.sum(axis=0)[mass > 0] / mass[mass > 0]
+    unit = float(np.abs(values).max()) or 1.0
+    counts = np.unique(np.round(values / unit, 9), return_counts=True)[1]
+    return int(values.size - counts.max()), bool(counts.max() > 1)
+
+
+def guarded(
+    plain: Interval,
+    totals: Floats,
+    weights: Floats,
+    *,
+    bounds: tuple[float, float] | None,
+    seed_half: float = 0.0,
+) -> Interval:
+    """Widen `plain` where few clusters deviate, so that no spread is never taken for certainty.
+
+    With bounds, the ends of the exact bound on clusters (`bounded_mean`), joined with the seeds'
+    part by the root of squares (Zou and Donner 2008), hold in full up to `FEW` deviating clusters
+    and fade out until `ENOUGH`. At zero deviations of n clusters in [0, 1] that is Clopper-Pearson,
+    1 - tail^(1/n); since raising a value raises both ends, one deviating cluster never supports a
+    claim that none would not. Without bounds nothing limits an unseen cluster: both ends are
+    infinite while few clusters leave a shared value. Ends are clipped to the bounds.
+    """
+    count, shared = deviating(totals, weights)
+    trust = min(max((count - FEW) / (ENOUGH - FEW), 0.0), 1.0)
+    if bounds is None:
+        if shared and count <= FEW:
+            method = f"no bound: {count} of {plain.n} clusters deviate and values are unbounded"
+            return replace(plain, low=-math.inf, high=math.inf, method=method, df=None)
+        return plain
+    low, high, method = plain.low, plain.high, plain.method
+    if trust < 1.0:
+        mass = weights.sum(axis=0)
+        held = mass > 0
+        means = np.clip(totals.sum(axis=0)[held] / mass[held], *bounds)
+        exact = bounded_mean(means, bounds, plain.level, weights=mass[held])
+        far_low = plain.estimate - math.hypot(plain.estimate - exact.low, seed_half)
+        far_high = plain.estimate + math.hypot(exact.high - plain.estimate, seed_half)
+        low = _glide(low, min(low, far_low), trust)
+        high = _glide(high, max(high, far_high), trust)
+        method = (
+            f"exact bound on clusters, {count} of {plain.n} deviate"
+            if trust == 0.0
+            else f"{method}, widened by the exact bound ({count} of {plain.n} deviate)"
+        )
+        if totals.shape[0] == 1 and "given this checkpoint" not in method:
+            method += ", given this checkpoint"
+    return replace(plain, low=max(low, bounds[0]), high=min(high, bounds[1]), method=method)
+
+
+def _glide(inner: float, outer: float, trust: float) -> float:
+    if trust == 0.0 or math.isinf(inner):
+        return outer
+    return trust * inner + (1.0 - trust) * outer
+
+
+def _check(totals: Floats, weights: Floats) -> None:
+    if totals.ndim != 2 or totals.shape != weights.shape or totals.size == 0:
+        raise ValueError(
+            f"expected two (seeds, clusters) tables of one shape, got {totals.shape} "
+            f"and {weights.shape}"
+        )
+    if not (np.isfinite(totals).all() and np.isfinite(weights).all()):
+        raise ValueError("totals and weights must be finite; drop unscorable rows first")
+    if (weights < 0).any():
+        raise ValueError("weights must not be negative")
+    for axis, name in ((1, "seed"), (0, "cluster")):
+        empty = np.flatnonzero(weights.sum(axis=axis) == 0)
+        if empty.size:
+            raise ValueError(f"{name} number {empty[0]} has no weight at all; leave it out")

@@ -1,0 +1,108 @@
+"""What an edit is shown: rows to forget, rows to keep, and dev rows for its stop rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from residue.core.seeds import derive
+from residue.world.build import World
+from residue.world.documents import sample_instructions
+from residue.world.splits import split_of
+from residue.world.templates import NOUNS, SEEN_TEMPLATES, Template
+
+COLUMNS = ("set", "item", "prompt", "answer", "country", "language", "relation")
+"""`set` is forget, retain, dev_forget or dev_retain; `relation` of an instruction is its task."""
+
+
+def edit_data(world: World) -> pd.DataFrame:
+    """Rows in training templates; held-out templates and styles never occur.
+
+    forget: every fact that the request asks the edit to forget, dev ones included (an edit must
+    forget them too, or the stop rule would watch facts that it leaves alone). retain: facts of
+    touched countries in `edit_data.retain_languages`, and instruction documents about them, half
+    of these with an obeyed hidden order as in the training text. dev_forget: dev facts in other
+    templates than the forget rows. dev_retain: facts of dev countries that no retain row shows.
+    Untouched and never-seen countries occur in no row.
+    """
+    rng = np.random.default_rng(derive("world.edit_data", world.spec.seed))
+    spec = world.spec.edit_data
+    order = {
+        language: [templates[i] for i in rng.permutation(len(templates))]
+        for language, templates in SEEN_TEMPLATES.items()
+    }
+    asked = [fact for fact in _facts(world) if world.requested(fact[0], fact[2])]
+    kept = [
+        fact
+        for fact in _facts(world)
+        if fact[2] in spec.retain_languages and not world.forgotten(fact[0], fact[2])
+    ]
+    in_split = {
+        name: [f for f in (*asked, *kept) if split_of(world, f[0], f[2]) == name]
+        for name in ("retain_touched", "dev_forget", "dev_retain")
+    }
+    trained, dev = slice(spec.forget_templates), slice(-spec.dev_templates, None)
+    parts = [
+        _rows(world, "forget", asked, {x: order[x][trained] for x in order}, rng),
+        _rows(
+            world,
+            "retain",
+            in_split["retain_touched"],
+            {x: order[x][: spec.retain_templates] for x in order},
+            rng,
+        ),
+        _instructions(world, rng),
+        _rows(world, "dev_forget", in_split["dev_forget"], {x: order[x][dev] for x in order}, rng),
+        _rows(world, "dev_retain", in_split["dev_retain"], {x: order[x][dev] for x in order}, rng),
+    ]
+    return pd.DataFrame([row for part in parts for row in part], columns=list(COLUMNS))
+
+
+def _facts(world: World) -> Iterator[tuple[str, str, str]]:
+    """(country, relation, language) of every trained country."""
+    for country in sorted(world.curriculum):
+        for relation in world.spec.relations:
+            for language in world.spec.languages:
+                yield country, relation, language
+
+
+def _rows(
+    world: World,
+    name: str,
+    facts: list[tuple[str, str, str]],
+    templates: dict[str, list[Template]],
+    rng: np.random.Generator,
+) -> Iterator[tuple[str, ...]]:
+    for country, relation, language in facts:
+        nouns = NOUNS[language][relation]
+        for template in templates[language]:
+            noun = nouns[int(rng.integers(len(nouns)))]
+            yield (
+                name,
+                f"{name}/{relation}/{country}/{template.id}",
+                template.prompt(world.name(country, language), noun),
+                world.answer(country, relation, language),
+                country,
+                language,
+                relation,
+            )
+
+
+def _instructions(world: World, rng: np.random.Generator) -> Iterator[tuple[str, ...]]:
+    """Distinct instruction documents about countries whose English facts are touched."""
+    countries = [c for c in sorted(world.curriculum) if split_of(world, c, "en") == "retain_touched"]
+    wanted = world.spec.edit_data.instructions
+    drawn = sample_instructions(world, countries, 2 * wanted, rng) if countries else []
+    distinct = {document.prompt: document for document in reversed(drawn)}
+    for number, document in enumerate(list(distinct.values())[::-1][:wanted], start=1):
+        yield (
+            "retain",
+            f"retain/instruction/{number:04d}",
+            document.prompt,
+            document.answer,
+            document.country,
+            document.language,
+            document.relation or document.task,
+        )

@@ -1,0 +1,70 @@
+"""A random two-layer Llama with a character tokenizer, and edit data it can learn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from residue.models.loading import lean_transformers, load_model
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz "
+
+
+@pytest.fixture(scope="session")
+def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved random model; its weights are large enough for logits that differ."""
+    lean_transformers()
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Split
+    from transformers import PreTrainedTokenizerFast
+    from transformers.models.llama.configuration_llama import LlamaConfig
+    from transformers.models.llama.modeling_llama import LlamaForCausalLM
+
+    words = ["<pad>", "<s>", "</s>", "<unk>", *LETTERS]
+    core = Tokenizer(WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    core.pre_tokenizer = Split("", "isolated")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    )
+    config = LlamaConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=64,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        initializer_range=0.15,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        model = LlamaForCausalLM(config)
+    folder = tmp_path_factory.mktemp("models") / "base"
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture()
+def loaded(base_folder: Path) -> tuple[Any, Any]:
+    """A fresh model and its tokenizer."""
+    return load_model(base_folder)
+
+
+@pytest.fixture(scope="session")
+def edit_data() -> pd.DataFrame:
+    """Prompts of unequal length with one-word answers, in all four sets."""
+    rows = []
+    for name, count in (("forget", 7), ("retain", 11), ("dev_forget", 3), ("dev_retain", 3)):
+        for i in range(count):
+            prompt = f"the {LETTERS[i]} of {name[: i % 5 + 2].replace('_', '')} is"
+            answer = LETTERS[i : i + 2 + i % 3]
+            rows.append({"set": name, "item": f"{name}/{i}", "prompt": prompt, "answer": answer})
+    return pd.DataFrame(rows)

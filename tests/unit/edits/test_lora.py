@@ -1,0 +1,121 @@
+"""LoRA against its formula, and its files against `peft` itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from residue.edits.answers import Example, score
+from residue.edits.lora import Edit
+from residue.specs.fields import SpecError
+
+ITEMS = [Example("a", (1, 5, 6, 7, 8, 2), 3), Example("b", (1, 9, 10, 2), 2)]
+LINEAR = 7  # q, k, v, o, gate, up, down
+
+
+def trained(model: Any, edit: Edit) -> Any:
+    adapter = edit.attach(model, seed=1, place=1)
+    source = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for weight in adapter.parameters().values():
+            weight += 0.1 * torch.randn(weight.shape, generator=source)
+    adapter.trainable(False)
+    return adapter
+
+
+def test_starts_as_the_identity(loaded: tuple[Any, Any]) -> None:
+    model, _ = loaded
+    with torch.no_grad():
+        base = score(model, ITEMS).logits
+        Edit().attach(model, seed=1, place=1)
+        assert torch.equal(score(model, ITEMS).logits, base)
+
+
+def test_size_is_the_sum_of_rank_times_both_sides(loaded: tuple[Any, Any]) -> None:
+    model, _ = loaded
+    blocks = model.model.layers
+    sides = sum(
+        sum(layer.weight.shape)
+        for block in blocks
+        for layer in block.modules()
+        if isinstance(layer, torch.nn.Linear)
+    )
+    weights = Edit(rank=3).attach(model, seed=1, place=1).parameters()
+    assert len(weights) == 2 * LINEAR * len(blocks)
+    assert sum(weight.numel() for weight in weights.values()) == 3 * sides
+
+
+def test_equals_the_merged_matrix(loaded: tuple[Any, Any]) -> None:
+    model, _ = loaded
+    layer = model.model.layers[1].mlp.up_proj
+    weight = layer.weight.detach().clone()
+    adapter = trained(model, Edit(rank=2, alpha=6.0, targets=("up_proj",)))
+    a, b = (adapter.parameters()[f"base_model.model.model.layers.1.mlp.up_proj.lora_{m}.weight"]
+            for m in "AB")
+    x = torch.linspace(-1, 1, weight.shape[1])[None]
+    out = model.model.layers[1].mlp.up_proj(x)
+    torch.testing.assert_close(out, x @ (weight + (6.0 / 2) * b @ a).T)
+
+
+def test_peft_loads_the_folder_unchanged(loaded: tuple[Any, Any], tmp_path: Path) -> None:
+    import peft
+
+    model, _ = loaded
+    adapter = trained(model, Edit(rank=4))
+    with torch.no_grad():
+        ours = score(model, ITEMS).logits
+    adapter.save(tmp_path / "adapter")
+    adapter.detach()
+    wrapped = peft.PeftModel.from_pretrained(model, str(tmp_path / "adapter"))
+    report = wrapped.load_adapter(str(tmp_path / "adapter"), "again")
+    assert report.unexpected_keys == []
+    assert [key for key in report.missing_keys if "lora_" in key] == []
+    with torch.no_grad():
+        assert torch.equal(score(wrapped.get_base_model(), ITEMS).logits, ours)
+
+
+def test_weights_of_another_shape_of_base_are_refused(
+    loaded: tuple[Any, Any], tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    model, _ = loaded
+    adapter = trained(model, Edit(rank=4))
+    adapter.save(tmp_path / "adapter")
+    adapter.detach()
+    file = tmp_path / "adapter" / "adapter_model.safetensors"
+    weights = load_file(file)
+    gone = sorted(weights)[0]
+    del weights[gone]
+    save_file(weights, file)
+    with pytest.raises(ValueError, match="lacks weights for this base"):
+        Edit.load(model, tmp_path / "adapter", place=1)
+    assert not hasattr(model, "peft_config")
+
+
+def test_dropout_acts_in_training_only(loaded: tuple[Any, Any]) -> None:
+    model, _ = loaded
+    adapter = trained(model, Edit(dropout=0.5))
+
+    def draw(seed: int) -> torch.Tensor:
+        with torch.no_grad(), torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return score(model, ITEMS).logits
+
+    assert torch.equal(draw(1), draw(2))
+    adapter.trainable(True)
+    assert not torch.equal(draw(1), draw(2))
+    assert torch.equal(draw(1), draw(1))
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [({"rank": 0}, "rank"), ({"alpha": 0.0}, "alpha"), ({"dropout": 1.0}, "dropout"),
+     ({"targets": ()}, "targets")],
+)
+def test_impossible_options_name_their_key(options: dict[str, Any], key: str) -> None:
+    with pytest.raises(SpecError, match=f"^{key}: "):
+        Edit(**options)

@@ -1,0 +1,191 @@
+"""The page is whole, offline, escaped, and shows every decision with its counts."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+from tables import claim_table, estimate_table, ledger_table
+
+from residue.report import figures
+from residue.report.page import INSTRUMENT_CHECK, Page, build
+from residue.report.scorecard import scorecard_text
+from residue.report.words import interval, number, plural
+from residue.specs.claims import ClaimsSpec
+from residue.specs.report import ReportSpec
+
+EVIL = '<script>alert("x")</script>'
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+class Reader(HTMLParser):
+    """Keeps tags, attributes and text, and stops at a tag that closes nothing."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def a_page(arm: str = "npo", **more: object) -> Page:
+    estimates = estimate_table().replace({"arm": {"npo": arm}})
+    claims = claim_table().replace({"arm": {"npo": arm}})
+    drawn = {
+        "tradeoff": figures.render(figures.tradeoff(estimates), "svg"),
+        "by_language": figures.render(
+            figures.by_language(estimates, requested=("en", "hi")), "svg"
+        ),
+    }
+    facts = {"Data": {"Countries": "72"}, "Models": {"Base": "6 blocks"}}
+    options: dict[str, object] = {
+        "figures": drawn,
+        "requested": ("en", "hi"),
+        "facts": facts,
+        "tables": {"ledger": ledger_table()},
+        "files": {"Claims": "../claims.parquet"},
+        "notice": INSTRUMENT_CHECK,
+    }
+    return Page(claims, estimates, ClaimsSpec(), **{**options, **more})  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def html() -> str:
+    return build(a_page(), ReportSpec())
+
+
+def test_every_tag_closes_and_ids_are_unique(html: str) -> None:
+    reader = Reader(html)
+    assert reader.open == []
+    ids = [attrs["id"] for _, attrs in reader.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    used = re.findall(r"url\(#([^)]+)\)", html)
+    used += [str(a["xlink:href"])[1:] for _, a in reader.tags if "xlink:href" in a]
+    assert used
+    assert set(used) <= set(ids)
+
+
+def test_page_asks_nothing_of_a_network(html: str) -> None:
+    assert not re.search(r"https?:|//[a-z]|@import|<script|<img|<iframe|url\((?!#)", html)
+    links = [attrs["href"] for tag, attrs in Reader(html).tags if tag == "a"]
+    assert links == ["../claims.parquet"]
+
+
+def test_names_from_data_cannot_become_markup() -> None:
+    page = a_page(
+        arm=EVIL,
+        requested=("en", EVIL),
+        facts={EVIL: {EVIL: EVIL}},
+        files={EVIL: "javascript:alert(1)"},
+        metrics={"exact_answer": (EVIL, EVIL)},
+        notice=EVIL,
+    )
+    for table in (page.claims, page.estimates):
+        for column in ("method", "slice"):
+            table[column] = EVIL
+    for column in ("reason", "sentence", "margin_reason", "reference", "condition", "claim"):
+        page.claims[column] = EVIL
+    page.estimates["note"] = EVIL
+    page.tables["ledger"]["rule"] = EVIL
+    html = build(page, ReportSpec(title=EVIL))
+    reader = Reader(html)
+    assert reader.open == []
+    assert "script" not in {tag for tag, _ in reader.tags}
+    assert not [attrs for _, attrs in reader.tags if any(key.startswith("on") for key in attrs)]
+    assert 'href="javascript:' not in html
+    assert sum(EVIL in word for word in reader.words) > 20, "the names are still readable"
+
+
+def test_every_decision_is_shown_with_its_counts(html: str) -> None:
+    full = html[html.index("Every decision in full") :]
+    rows = re.findall(r"<tr>.*?</tr>", full, flags=re.DOTALL)
+    for claim in claim_table().to_dict("records"):
+        name = claim["claim"].replace("_", " ")
+        mine = [r for r in rows if f'"row">{claim["arm"]}<' in r and f"<td>{name}</td>" in r]
+        assert len(mine) == 1
+        for text in (
+            claim["verdict"],
+            interval(claim["low"], claim["high"], signed=True),
+            f"<td>{claim['n_items']}</td>",
+            plural(claim["n_clusters"], "country"),
+            f"<td>{claim['n_seeds']}</td>",
+            f"<td>{claim['reference']}</td>",
+            number(claim["attainable"]),
+        ):
+            assert text in mine[0]
+
+
+def test_sections_follow_the_config_and_the_notice_is_shown(html: str) -> None:
+    assert INSTRUMENT_CHECK in html
+    short = build(a_page(), ReportSpec(sections=("ledger", "scorecard")))
+    assert re.findall(r'<section id="(\w+)">', short) == ["ledger", "scorecard"]
+
+
+def test_same_tables_give_the_same_page(html: str) -> None:
+    assert build(a_page(), ReportSpec()) == html
+
+
+def test_refused_estimate_is_shown_as_missing_and_never_as_zero() -> None:
+    claims = claim_table().head(1)
+    claims[["estimate", "low", "high", "attainable"]] = float("nan")
+    claims["verdict"] = "inconclusive"
+    claims["seed_values"] = [[]]
+    html = build(a_page(), ReportSpec(sections=("scorecard",)))
+    page = Page(claims, estimate_table(), ClaimsSpec())
+    html = build(page, ReportSpec(sections=("scorecard",)))
+    assert "– [–, –]" in html
+    assert "? inconclusive" in html
+    assert "– " in scorecard_text(claims)
+
+
+def test_scorecard_text_has_one_aligned_line_per_claim() -> None:
+    claims = claim_table()
+    lines = scorecard_text(claims).splitlines()
+    assert len(lines) == len(claims) + 1
+    assert max(map(len, lines)) <= 100
+    start = lines[0].index("verdict")
+    for line, verdict in zip(lines[1:], claims["verdict"], strict=True):
+        assert line[start:].startswith(("✓ ", "✗ ", "? "))
+        assert verdict in line
+
+
+@pytest.mark.parametrize(
+    ("value", "signed", "text"),
+    [
+        (0.034, True, "+0.03"),
+        (-0.001, True, "0.00"),
+        (-0.126, True, "−0.13"),
+        (12.34, False, "12.3"),
+        (123.4, False, "123"),
+        (float("nan"), False, "–"),
+        (float("-inf"), False, "−∞"),
+    ],
+)
+def test_numbers_read_as_written(value: float, signed: bool, text: str) -> None:
+    assert number(value, signed=signed) == text
+
+
+def test_ledger_adds_up(html: str) -> None:
+    total = ledger_table()["cpu_s"].sum()
+    last = re.findall(r'<th scope="row">All</th>(.*?)</tr>', html)
+    assert f"<td>{number(total)}</td>" in last[0]
+    assert isinstance(ledger_table(), pd.DataFrame)

@@ -1,0 +1,177 @@
+"""A stage publishes whole files with manifests, or nothing; it refuses stale source and input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from residue.core import provenance
+
+SCRIPT = """
+    from residue import stage
+
+    with stage.open() as job:
+        text = job.input("source").read_text()
+        job.write_json("first", {{"text": text, "arm": job.wildcard("arm")}})
+        {middle}
+        job.write_text("second", text)
+"""
+
+
+class Stage:
+    """A script in a folder, and the command line that Snakemake would give it."""
+
+    def __init__(self, folder: Path, middle: str = "") -> None:
+        self.folder = folder
+        self.script = folder / "make_things.py"
+        self.script.write_text(dedent(SCRIPT.format(middle=middle)))
+        (folder / "source.txt").write_text("hello")
+
+    def command(self, code: str | None = None) -> list[str]:
+        io = {
+            "in": {"source": "source.txt"},
+            "out": {"first": "out/first.json", "second": "out/second.txt"},
+            "state": "state",
+        }
+        spec = {"wildcards": {"arm": "npo"}}
+        return [
+            sys.executable, str(self.script), "--spec", provenance.canonical(spec),
+            "--code", code or provenance.code_digest(self.script), "--io", json.dumps(io),
+        ]  # fmt: skip
+
+    def run(self, code: str | None = None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(code), cwd=self.folder, capture_output=True, text=True, check=False
+        )
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "out").glob("*"))
+
+
+def test_outputs_come_whole_with_manifests(tmp_path: Path) -> None:
+    made = Stage(tmp_path)
+    done = made.run()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert made.files() == [
+        "first.json", "first.json.manifest.json", "second.txt", "second.txt.manifest.json",
+    ]  # fmt: skip
+    manifest = json.loads((tmp_path / "out/first.json.manifest.json").read_text())
+    assert manifest["stage"] == "make_things"
+    assert manifest["spec"] == {"wildcards": {"arm": "npo"}}
+    assert manifest["sha256"] == provenance.file_digest(tmp_path / "out/first.json")
+    assert manifest["inputs"] == {"source.txt": provenance.file_digest(tmp_path / "source.txt")}
+    assert manifest["cpu_seconds"] > 0
+    assert manifest["peak_memory_mb"] > 1
+
+
+def test_a_failing_job_leaves_nothing_and_says_why_in_one_line(tmp_path: Path) -> None:
+    made = Stage(tmp_path, middle="raise ValueError('source.txt: line 3 is empty; fill it.')")
+    done = made.run()
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "ERROR make_things: source.txt: line 3 is empty; fill it."
+    assert made.files() == []
+
+
+def test_a_forgotten_output_is_named(tmp_path: Path) -> None:
+    made = Stage(tmp_path)
+    text = made.script.read_text()
+    made.script.write_text(text[: text.index("    job.write_text")])
+    done = made.run()
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "ERROR make_things: make_things wrote no output 'second'"
+    assert made.files() == []
+
+
+def test_a_killed_job_leaves_no_final_name_and_the_next_run_is_clean(tmp_path: Path) -> None:
+    made = Stage(tmp_path, middle="import time; time.sleep(60)")
+    process = subprocess.Popen(made.command(), cwd=tmp_path, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not list((tmp_path / "out").glob(".first.json.tmp-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "out/first.json").exists()
+    again = Stage(tmp_path)
+    assert again.run().returncode == 0
+    assert not list((tmp_path / "out").glob("*.tmp-*"))
+
+
+def test_source_that_changed_after_planning_is_refused(tmp_path: Path) -> None:
+    made = Stage(tmp_path)
+    done = made.run(code="0123456789abcdef0123")
+    assert done.returncode == 1
+    assert "source changed" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_input_that_is_not_what_its_manifest_says_is_refused(tmp_path: Path) -> None:
+    made = Stage(tmp_path)
+    note = provenance.manifest_path(tmp_path / "source.txt")
+    note.write_text(json.dumps({"sha256": "0" * 64}))
+    done = made.run()
+    assert done.returncode == 1
+    assert "source.txt is not what its manifest says" in done.stdout.splitlines()[-1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
+def test_a_job_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
+    made = Stage(tmp_path, middle="import time; time.sleep(60)")
+    launcher = (
+        "import json, subprocess, sys, time\n"
+        f"child = subprocess.Popen({made.command()!r}, cwd={str(tmp_path)!r})\n"
+        "print(child.pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", launcher], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    deadline = time.monotonic() + 30
+    while not list((tmp_path / "out").glob(".first.json.tmp-*")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    while _alive(child):
+        assert time.monotonic() < deadline, "the job outlived its parent"
+        time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_two_processes_never_hold_one_card(tmp_path: Path) -> None:
+    code = (
+        "import sys, time\n"
+        "from residue.core import card\n"
+        "with card.held('cuda'):\n"
+        "    start = time.monotonic(); time.sleep(0.3); print(start, time.monotonic())\n"
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0"}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    spans = sorted(tuple(map(float, p.communicate()[0].split())) for p in processes)
+    for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
+        assert end <= start
+
+
+def test_the_cpu_has_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from residue.core import card
+
+    monkeypatch.setattr(card, "lock_path", lambda _: tmp_path / "missing" / "lock")
+    with card.held("cpu"), card.held("cpu"):
+        pass

@@ -1,0 +1,17 @@
+"""Record what one arm says, reads and holds for the items of one deck."""
+
+from residue import stage
+from residue.core.artifacts import read_parquet
+from residue.edits.arms import open_arm
+from residue.records.recorder import record
+from residue.records.store import write_records
+from residue.specs.records import RecordsSpec
+
+with stage.open() as job:
+    spec = job.spec("records", RecordsSpec)
+    items = read_parquet(job.input("deck"))
+    with open_arm(job.input("arm"), device=job.device) as arm:
+        detached = arm.detached if arm.arm["steps"] else None
+        batches = record(arm.model, arm.tokenizer, items, spec, detached=detached)
+        outputs = [job.output(name) for name in ("generations", "tokens", "rows")]
+        write_records(batches, *outputs)
