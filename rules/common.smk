@@ -149,22 +149,22 @@ def trained_arms():
     return "|".join(PLAN.config.arms) or "no-arms"
 
 
-def steps_of(wildcards):
-    """The recipe of one arm; its seeds are not part of it."""
-    return PLAN.section("arms")[wildcards.arm]["steps"]
+def recipe_of(wildcards):
+    """The steps of one arm; the list of its seeds is no part of what one seed depends on."""
+    return {"steps": PLAN.section("arms")[wildcards.arm]["steps"]}
 
 
 def edit_methods(wildcards):
     """Method files that attach an arm's edits."""
     if wildcards.arm in UNEDITED:
         return set()
-    return {("edits", step.edit.name) for step in PLAN.config.arms[wildcards.arm].steps}
+    return {("edits", step.edit["name"]) for step in PLAN.config.arms[wildcards.arm].steps}
 
 
 def training_methods(wildcards):
     """Method files that train an arm: its edits and their objectives."""
     steps = PLAN.config.arms[wildcards.arm].steps
-    return edit_methods(wildcards) | {("edits.objectives", s.objective.name) for s in steps}
+    return edit_methods(wildcards) | {("edits.objectives", s.objective["name"]) for s in steps}
 
 
 def metrics_of(wildcards):
@@ -173,6 +173,10 @@ def metrics_of(wildcards):
 
 def metric_methods(wildcards):
     return {("measure", name) for name in metrics_of(wildcards)}
+
+
+def page_sections(wildcards):
+    return {("report.sections", name) for name in PLAN.config.report.sections}
 
 
 def all_measurements():

@@ -12,7 +12,7 @@ rule train_arm:
     wildcard_constraints:
         arm=trained_arms(),
     params:
-        spec=spec_of(steps=steps_of),
+        spec=spec_of(arm=recipe_of),
         code=code_of("train_arm", named=training_methods),
         io=io_of,
     log:

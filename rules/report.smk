@@ -50,7 +50,7 @@ rule write_page:
         ),
     params:
         spec=spec_of("estimands", "claims", "report", "statistics"),
-        code=code_of("write_page"),
+        code=code_of("write_page", named=page_sections),
         io=io_of,
     log:
         f"{OUT}/logs/write_page.log",

@@ -4,5 +4,10 @@ from residue import stage
 from residue.edits.arms import arm_of_model
 
 with stage.open() as job:
-    folder = job.inputs("model")[0].parent
-    job.write_json("arm", arm_of_model(folder, job.final("arm").parent, job.wildcard("role")))
+    arm = arm_of_model(
+        job.inputs("model")[0].parent,
+        arm=job.wildcard("role"),
+        pair=int(job.wildcard("pair")),
+        home=job.final("arm").parent,
+    )
+    job.write_json("arm", arm)

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def _name_of(path: Path) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
-@lru_cache(maxsize=None)
+@cache
 def _read_source(path: Path, _mtime: int, _size: int) -> tuple[str, tuple[Path, ...]]:
     try:
         tree = ast.parse(path.read_bytes(), filename=str(path))

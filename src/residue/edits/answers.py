@@ -1,4 +1,4 @@
-"""Teacher-forced answers: the log-probabilities a model gives to answer tokens, and only to them."""
+"""Teacher-forced answers: the log-probabilities a model gives to the tokens of an answer."""
 
 from __future__ import annotations
 
@@ -148,4 +148,5 @@ def _nothing(model: Any) -> Scores:
 
     device = next(model.parameters()).device
     none = torch.zeros(0, dtype=torch.int64, device=device)
-    return Scores(torch.zeros(0, model.config.vocab_size, device=device), none, none, 0)
+    words = model.get_output_embeddings().weight.shape[0]
+    return Scores(torch.zeros(0, words, device=device), none, none, 0)

@@ -76,6 +76,7 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
     for step in arm["steps"]:
         _check_digests(file.parent / step["file"], step["sha256"], file)
     model, tokenizer = load_model(base, device=device)
+    model.requires_grad_(False)
     opened = OpenArm(model, tokenizer, arm)
     try:
         for place, step in enumerate(arm["steps"], start=1):
@@ -152,8 +153,8 @@ def require_effect(model: Any, edit: Attached, units: list[Views], name: str) ->
     change = float((after - before).abs().max())
     if not change > NO_EFFECT:
         raise ArmError(
-            f"{name} changes nothing: no logit on its forget items moves by more than {change:.1e}; "
-            "raise train.steps or train.learning_rate"
+            f"{name} changes nothing: no logit on its forget items moves by more than {change:.1e};"
+            " raise train.steps or train.learning_rate"
         )
     return change
 

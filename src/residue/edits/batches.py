@@ -39,7 +39,7 @@ class Batches:
         for role in self.sizes:
             if not self.pools.get(role):
                 raise ValueError(
-                    f"the edit data holds no {role} items; give some or drop '{role}' from the batch"
+                    f"the edit data holds no {role} items; give some, or an objective without them"
                 )
 
     def __call__(self, step: int) -> dict[str, list[Views]]:
@@ -50,7 +50,11 @@ class Batches:
         pool, size = self.pools[role], self.sizes[role]
         places = range(step * size, (step + 1) * size)
         return [
-            pool[_permutation(len(pool), derive(self.seed, role, place // len(pool)))[place % len(pool)]]
+            pool[
+                _permutation(len(pool), derive(self.seed, role, place // len(pool)))[
+                    place % len(pool)
+                ]
+            ]
             for place in places
         ]
 
@@ -74,7 +78,9 @@ def micro_batches(batch: Batch, limit: int | None) -> Iterator[dict[str, Sequenc
     total = sum(len(views) for units in batch.values() for views in units)
     parts = max(1, ceil(total / limit)) if limit else 1
     for part in range(parts):
-        yield {
+        micro = {
             role: units[part * len(units) // parts : (part + 1) * len(units) // parts]
             for role, units in batch.items()
         }
+        if any(micro.values()):
+            yield micro

@@ -53,7 +53,7 @@ class Edit:
         """A fresh adapter, the identity until trained; seed: of the random A."""
         import torch
 
-        from residue.models.loading import lean_peft
+        from residue.models.lean import lean_peft
 
         every = self.targets == ("all-linear",)
         config = lean_peft().LoraConfig(
@@ -76,7 +76,7 @@ class Edit:
         import torch
         from safetensors.torch import load_file
 
-        from residue.models.loading import lean_peft
+        from residue.models.lean import lean_peft
 
         with torch.random.fork_rng():
             config = lean_peft().LoraConfig.from_pretrained(str(folder))
@@ -84,6 +84,7 @@ class Edit:
         saved, own = load_file(folder / WEIGHTS), adapter.parameters()
         odd = sorted(set(saved) ^ set(own))
         if odd:
+            adapter.detach()
             fault = "has no place in" if odd[0] in saved else "lacks weights for"
             raise ValueError(f"{folder / WEIGHTS} {fault} this base ({odd[0]}); use its own base")
         with torch.no_grad():
@@ -97,17 +98,21 @@ class Adapter(Attached):
 
     def __init__(self, model: Any, config: Any, place: int) -> None:
         super().__init__(model)
-        from residue.models.loading import lean_peft
+        from residue.models.lean import lean_peft
 
         self.name = f"step{place}"
         self.config = config
         layer_kind = lean_peft().tuners.lora.LoraLayer
         before = {path: m.active_adapters for path, m in _layers(model, layer_kind)}
-        self._configs = getattr(model, "peft_config", None)
         lean_peft().inject_adapter_in_model(config, model, self.name)
+        # The adapter holds its own configuration; left on the model it would outlive the adapter.
+        del model.peft_config
         self.layers = {p: m for p, m in _layers(model, layer_kind) if self.name in m.lora_A}
         for path, layer in self.layers.items():
             layer.set_adapter([*before.get(path, []), self.name])
+        # peft makes every active adapter trainable; earlier ones stay as frozen as they were.
+        for weight in model.parameters():
+            weight.requires_grad_(False)
         self.trainable(False)
         self.hook = "beside " + ", ".join(sorted({path.rsplit(".", 1)[-1] for path in self.layers}))
 
@@ -156,10 +161,6 @@ class Adapter(Attached):
             if not layer.lora_A:
                 parent, _, child = path.rpartition(".")
                 setattr(self.model.get_submodule(parent), child, layer.get_base_layer())
-        if self._configs is None:
-            del self.model.peft_config
-        else:
-            self.model.peft_config.pop(self.name, None)
 
 
 def _layers(model: Any, kind: type) -> list[tuple[str, Any]]:

@@ -77,7 +77,7 @@ def train(
     dev = dev or {}
     if spec.stop_at is not None and not dev.get("dev_forget"):
         raise TrainingError("stop_at is set but the edit data holds no dev_forget items; add some")
-    key = _key(run, batches)
+    key = _key(run, batches, dev)
     history = _resume(run, state_dir, key)
     started, begun = time.monotonic(), len(history)
     while len(history) < spec.steps and not _reached(history, spec):
@@ -162,14 +162,15 @@ class _Run:
         )
 
 
-def _key(run: _Run, batches: Callable[[int], Batch]) -> str:
+def _key(run: _Run, batches: Callable[[int], Batch], dev: Mapping[str, Sequence[Views]]) -> str:
     """Which run a state belongs to: a state of other settings, items or weights is not resumed."""
-    first = [(role, [views for views in units]) for role, units in sorted(batches(0).items())]
     shapes = {name: list(weight.shape) for name, weight in run.weights.items()}
-    text = canonical([plain(run.spec), repr(run.objective), run.seed, shapes, repr(first)])
-    start = hashlib.sha256(text.encode())
-    start.update(run.optimiser.flat.cpu().numpy().tobytes())
-    return start.hexdigest()
+    settings = [plain(run.spec), repr(run.objective), run.seed, shapes, repr(sorted(dev.items()))]
+    digest = hashlib.sha256(canonical(settings).encode())
+    for step in range(run.spec.steps):
+        digest.update(repr(sorted(batches(step).items())).encode())
+    digest.update(run.optimiser.flat.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _resume(run: _Run, state_dir: Path | None, key: str) -> list[dict[str, Any]]:

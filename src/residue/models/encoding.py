@@ -15,16 +15,7 @@ def encode_prompt(tokenizer: Any, prompt: str) -> list[int]:
 
     An empty prompt needs a start token to condition on; without one, `ValueError`.
     """
-    ids = _plain_ids(tokenizer, prompt)
-    start = tokenizer.bos_token_id
-    if start is not None:
-        return [int(start), *ids]
-    if not ids:
-        raise ValueError(
-            f"the prompt {prompt!r} has no tokens and the tokenizer {_name(tokenizer)} has no "
-            "start token (bos_token); give the prompt some text"
-        )
-    return ids
+    return encode_prompts(tokenizer, [prompt])[0]
 
 
 def encode_answer(tokenizer: Any, answer: str) -> list[int]:
@@ -33,14 +24,34 @@ def encode_answer(tokenizer: Any, answer: str) -> list[int]:
     A tokenizer whose pre-tokeniser itself prepends a space yields the same ids with or without
     ours, so an answer never starts with two.
     """
+    return encode_answers(tokenizer, [answer])[0]
+
+
+def encode_prompts(tokenizer: Any, prompts: Sequence[str]) -> list[list[int]]:
+    """`encode_prompt` of many texts at once, several times faster than one by one."""
+    start = tokenizer.bos_token_id
+    encoded = _plain_ids(tokenizer, prompts)
+    if start is not None:
+        return [[int(start), *ids] for ids in encoded]
+    for prompt, ids in zip(prompts, encoded, strict=True):
+        if not ids:
+            raise ValueError(
+                f"the prompt {prompt!r} has no tokens and the tokenizer {_name(tokenizer)} has no "
+                "start token (bos_token); give the prompt some text"
+            )
+    return encoded
+
+
+def encode_answers(tokenizer: Any, answers: Sequence[str]) -> list[list[int]]:
+    """`encode_answer` of many texts at once."""
     end = tokenizer.eos_token_id
     if end is None:
         raise ValueError(
             f"the tokenizer {_name(tokenizer)} has no end token (eos_token), so an answer cannot "
             "be closed; set eos_token in its tokenizer_config.json"
         )
-    text = answer if _prepends_space(tokenizer) else " " + answer
-    return [*_plain_ids(tokenizer, text), int(end)]
+    lead = "" if _prepends_space(tokenizer) else " "
+    return [[*ids, int(end)] for ids in _plain_ids(tokenizer, [lead + each for each in answers])]
 
 
 def pad_id(tokenizer: Any) -> int:
@@ -102,14 +113,18 @@ def pad_batch(
     return Padded(ids.to(device), mask.to(device), positions.to(device), lengths)
 
 
-def _plain_ids(tokenizer: Any, text: str) -> list[int]:
-    return list(tokenizer.encode(text, add_special_tokens=False)) if text else []
+def _plain_ids(tokenizer: Any, texts: Sequence[str]) -> list[list[int]]:
+    if not texts:
+        return []
+    encoded = tokenizer(list(texts), add_special_tokens=False, return_attention_mask=False)
+    return [list(ids) for ids in encoded["input_ids"]]
 
 
 def _prepends_space(tokenizer: Any) -> bool:
     # Asked of the tokenizer itself: "x" and " x" agree only when a space is put before "x" anyway
     # and never twice, or when spaces do not matter at all.
-    return _plain_ids(tokenizer, "x") == _plain_ids(tokenizer, " x")
+    bare, spaced = _plain_ids(tokenizer, ["x", " x"])
+    return bare == spaced
 
 
 def _name(tokenizer: Any) -> str:

@@ -79,7 +79,8 @@ def force_answers(
             use_cache=True,
         )
     prompts.cache.crop(-width)
-    return output.logits[0]
+    logits: Tensor = output.logits[0]
+    return logits
 
 
 def say_answers(

@@ -65,17 +65,22 @@ def score(
         )
         for start in range(0, max(len(targets), 1), POSITIONS_AT_ONCE)
     ]
-    return Scores(*(_joined(column) for column in zip(*parts, strict=True)))
+    return Scores(
+        logp=torch.cat([part.logp for part in parts]),
+        rank=torch.cat([part.rank for part in parts]),
+        finite=torch.cat([part.finite for part in parts]),
+        entropy=_joined([part.entropy for part in parts]),
+        deviation=_joined([part.deviation for part in parts]),
+        kl_to_base=_joined([part.kl_to_base for part in parts]),
+    )
 
 
-def _joined(column: tuple[Tensor | None, ...]) -> Tensor | None:
-    tensors = [part for part in column if part is not None]
+def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    tensors = [part for part in parts if part is not None]
     return torch.cat(tensors) if tensors else None
 
 
-def _score(
-    logits: Tensor, targets: Tensor, law: bool, base_logits: Tensor | None
-) -> tuple[Tensor | None, ...]:
+def _score(logits: Tensor, targets: Tensor, law: bool, base_logits: Tensor | None) -> Scores:
     z = logits.float()
     chosen = z.gather(1, targets[:, None])
     log_p = z - z.logsumexp(dim=1, keepdim=True)
@@ -83,14 +88,14 @@ def _score(
     rank = (z >= chosen).sum(dim=1)
     finite = logp.isfinite()
     if not law:
-        return logp, rank, finite, None, None, None
+        return Scores(logp, rank, finite)
     log_p = log_p.clamp_min(NEVER)
     p = log_p.exp()
     entropy = -(p * log_p).sum(dim=1)
     deviation = (p * (log_p + entropy[:, None]) ** 2).sum(dim=1).sqrt()
     if base_logits is None:
-        return logp, rank, finite, entropy, deviation, None
+        return Scores(logp, rank, finite, entropy, deviation)
     log_q = base_logits.float().log_softmax(dim=1).clamp_min(NEVER)
     # Rounding may leave a divergence of equal laws a hair below its bound of 0.
     kl = (p * (log_p - log_q)).sum(dim=1).clamp_min(0.0)
-    return logp, rank, finite, entropy, deviation, kl
+    return Scores(logp, rank, finite, entropy, deviation, kl)

@@ -75,11 +75,13 @@ def tradeoff(
     """
     across, upward = _plain(estimates, forget), _plain(estimates, retain)
     arms = [arm for arm in across.index if arm in upward.index]
+    if not arms:
+        return _nothing(f"Nothing to draw: {forget} or {retain} has no estimate.")
     style = looks(arms)
     with rc_context(_RC):
         figure = Figure(figsize=(5.0, 3.9))
         ax = figure.add_axes((0.115, 0.125, 0.85, 0.845))
-        bottom = min((float(upward.loc[arm, "low"]) for arm in arms), default=0.0)
+        bottom = min(float(upward.loc[arm, "low"]) for arm in arms)
         ax.set_xlim(-0.03, 1.03)
         ax.set_ylim(max(0.0, np.floor(10 * bottom) / 10) - 0.03, 1.04)
         _guides(ax, across, upward, forget_margin, retain_margin)
@@ -103,7 +105,10 @@ def by_language(
 
     `requested` are the languages of the request; they come first and are marked.
     """
-    sides = [estimates[estimates["estimand"] == name] for name in (forget, retain)]
+    made = estimates[estimates["condition"] == "plain"].dropna(subset=["estimate"])
+    sides = [made[made["estimand"] == name] for name in (forget, retain)]
+    if not len(sides[0]):
+        return _nothing(f"Nothing to draw: {forget} has no estimate.")
     found = list(dict.fromkeys(_level(text) for text in sides[0]["slice"]))
     order = [code for code in found if code in requested]
     order += [code for code in found if code not in requested]
@@ -168,9 +173,16 @@ def first_rows(counts: pd.DataFrame) -> Figure:
     return figure
 
 
+def _nothing(sentence: str) -> Figure:
+    with rc_context(_RC):
+        figure = Figure(figsize=(5.0, 0.8))
+        figure.text(0.5, 0.5, sentence, ha="center", va="center")
+    return figure
+
+
 def _plain(estimates: pd.DataFrame, estimand: str) -> pd.DataFrame:
     kept = estimates[(estimates["estimand"] == estimand) & (estimates["condition"] == "plain")]
-    return kept.drop_duplicates("arm").set_index("arm")
+    return kept.dropna(subset=["estimate"]).drop_duplicates("arm").set_index("arm")
 
 
 def _level(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -70,24 +71,32 @@ def link(text: str, path: str) -> str:
 
 
 def strip(
-    low: float, high: float, seeds: Sequence[float], margin: float, kind: str, verdict: str
+    span: tuple[float, float],
+    seeds: Sequence[float],
+    zone: tuple[float, float],
+    centre: float,
+    verdict: str,
 ) -> str:
-    """The interval as a line, the margin as a band, zero as a tick, each seed as a dot."""
-    reach = 1.15 * max(margin * 1.3, *(abs(v) for v in (low, high, *seeds) if abs(v) < 1e6))
+    """The interval as a line, the allowed zone as a band, no change as a tick, each seed a dot.
+
+    Ends of `span` and `zone` may be infinite; `centre` is the value of no change, 0 or 1.
+    """
     width, height, middle = 200.0, 22.0, 11.0
+    shown = [*span, *seeds, *(centre + 1.3 * (end - centre) for end in zone)]
+    reach = 1.15 * max(abs(v - centre) for v in shown if math.isfinite(v))
 
     def at(value: float) -> float:
-        return width * (max(-reach, min(reach, value)) + reach) / (2 * reach)
+        share = (value - centre + reach) / (2 * reach)
+        return width * max(0.0, min(1.0, share))
 
-    left = 0.0 if kind == "non_superior" else at(-margin)
-    right = width if kind == "non_inferior" else at(margin)
+    (low, high), (left, right) = map(at, span), map(at, zone)
     dots = "".join(f'<circle cx="{at(v):.1f}" cy="{middle}" r="2.6"/>' for v in seeds)
-    label = f"interval {number(low, signed=True)} to {number(high, signed=True)}"
+    label = f"interval from {number(span[0])} to {number(span[1])}"
     return (
         f'<svg class="strip {escape(verdict)}" viewBox="0 0 {width:g} {height:g}" role="img" '
         f'aria-label="{label}">'
         f'<rect class="zone" x="{left:.1f}" y="1" width="{right - left:.1f}" height="20"/>'
-        f'<line class="zero" x1="{at(0):.1f}" x2="{at(0):.1f}" y1="1" y2="21"/>'
-        f'<line class="span" x1="{at(low):.1f}" x2="{at(high):.1f}" y1="{middle}" y2="{middle}"/>'
+        f'<line class="zero" x1="{at(centre):.1f}" x2="{at(centre):.1f}" y1="1" y2="21"/>'
+        f'<line class="span" x1="{low:.1f}" x2="{high:.1f}" y1="{middle}" y2="{middle}"/>'
         f"{dots}</svg>"
     )

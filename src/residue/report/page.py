@@ -10,7 +10,7 @@ import pandas as pd
 
 from residue.core import methods
 from residue.report.style import CSS
-from residue.specs.claims import ClaimsSpec
+from residue.specs.claims import ClaimSpec, EstimandSpec
 from residue.specs.report import ReportSpec
 
 INSTRUMENT_CHECK = "Instrument check; no claim about large models."
@@ -24,8 +24,10 @@ class Page:
     """One row per arm, condition and claim, as `residue.report.claims` writes them."""
     estimates: pd.DataFrame
     """One row per estimand, arm, condition and slice, as `residue.report.estimates` writes them."""
-    spec: ClaimsSpec
-    """What the estimands and claims of the two tables mean."""
+    estimands: Mapping[str, EstimandSpec]
+    """What the estimands of the two tables are, by name."""
+    sentences: Mapping[str, ClaimSpec]
+    """What is claimed, by name."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
     """SVG by name: tradeoff, by_language, first_rows."""
     requested: tuple[str, ...] = ()
@@ -78,6 +80,8 @@ def edits(arms: Sequence[str]) -> list[str]:
 def _section(name: str, page: Page) -> str:
     module = methods.load("report.sections", name)
     body = module.section(page)
+    if not body:  # a section without data has nothing to say
+        return ""
     return f'<section id="{escape(name)}">\n<h2>{escape(module.TITLE)}</h2>\n{body}\n</section>\n'
 
 

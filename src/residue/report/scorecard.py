@@ -12,8 +12,8 @@ _HEAD = ("arm", "claim", "verdict", "difference", "interval", "margin", "decidab
 def scorecard_text(claims: pd.DataFrame) -> str:
     """Claims as an aligned table of at most 100 columns: one line per arm, condition and claim.
 
-    ``decidable`` is the smallest margin that this many countries can decide; n counts them, and
-    training seeds after the ×.
+    ``decidable`` is the smallest margin that would be supported if no country differed at all; n
+    counts countries and, after the ×, training seeds.
     """
     rows = [_HEAD] + [_line(row) for row in claims.to_dict("records")]
     widths = [max(len(row[k]) for row in rows) for k in range(len(_HEAD))]
@@ -26,16 +26,16 @@ def scorecard_text(claims: pd.DataFrame) -> str:
 def _line(row: dict[str, object]) -> tuple[str, ...]:
     value = {key: row[key] for key in ("estimate", "low", "high", "margin", "attainable")}
     e, low, high, bound, least = (float(v) for v in value.values())  # type: ignore[arg-type]
-    arm = str(row["arm"])
+    arm, signed = str(row["arm"]), row["statistic"] != "perplexity"
     if row["condition"] != "plain":
         arm += f" ({row['condition']})"
     return (
         arm,
         str(row["claim"]),
         f"{MARKS[str(row['verdict'])]} {row['verdict']}",
-        number(e, signed=True),
-        interval(low, high, signed=True),
-        margin(bound, str(row["kind"])),
+        number(e, signed=signed),
+        interval(low, high, signed=signed),
+        margin(bound, str(row["kind"]), str(row["statistic"])),
         number(least),
         f"{row['n_clusters']}×{row['n_seeds']}",
     )

@@ -16,6 +16,7 @@ KINDS = {
     "non_inferior": ("−", "above − margin"),
     "non_superior": ("+", "below + margin"),
 }
+_FACTORS = {"equivalent": "×÷", "non_inferior": "÷", "non_superior": "×"}
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 
 
@@ -48,8 +49,13 @@ def interval(low: float, high: float, *, signed: bool = False) -> str:
     return f"[{number(low, signed=signed)}, {number(high, signed=signed)}]"
 
 
-def margin(value: float, kind: str) -> str:
-    """``±0.1`` for equivalence, ``−0.1`` for non-inferiority, ``+0.1`` for its mirror image."""
+def margin(value: float, kind: str, statistic: str = "rate") -> str:
+    """``±0.1`` for equivalence, ``−0.1`` for non-inferiority, ``+0.1`` for its mirror image.
+
+    Ratios of perplexities carry ``×÷1.1``, ``÷1.1`` and ``×1.1``.
+    """
+    if statistic == "perplexity":
+        return f"{_FACTORS[kind]}{1.0 + value:.3g}"
     return f"{KINDS[kind][0]}{value:.2g}"
 
 

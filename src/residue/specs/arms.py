@@ -13,6 +13,8 @@ from residue.specs.fields import SpecError
 
 EDITS = "edits"
 OBJECTIVES = "edits.objectives"
+ROLES = ("forget", "retain", "pair")
+"""What the items of a batch may be there for."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class TrainSpec:
         if not self.batch:
             raise SpecError("batch", "names no role; give at least one, e.g. {forget: 24}.")
         for role, size in self.batch.items():
+            if role not in ROLES:
+                raise SpecError(f"batch.{role}", f"is no role; there are: {', '.join(ROLES)}.")
             if size < 1:
                 raise SpecError(f"batch.{role}", "must be at least 1.")
         if self.stop_at is not None:
@@ -101,7 +105,7 @@ class StepSpec:
 class ArmSpec:
     """One experimental condition: edit steps on the base, in order, trained once per seed."""
 
-    steps: tuple[StepSpec, ...] = (StepSpec(),)
+    steps: tuple[StepSpec, ...] = field(default_factory=lambda: (StepSpec(),))
     """The edits, first to last; each is trained on top of those before it."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Training seeds; every seed is a model of its own, and intervals need at least three."""

@@ -30,8 +30,9 @@ class EstimandSpec:
     """Item column that is resampled; all items of a unit stay together."""
     reference: Literal["none", "base", "oracle"] = "none"
     """Subtract this model's value on the same items; ``none`` reports the level itself."""
-    statistic: Literal["mean", "perplexity"] = "mean"
-    """``mean`` of the values, or ``perplexity``: e to the token-weighted mean of the values."""
+    statistic: Literal["rate", "mean", "perplexity"] = "rate"
+    """``rate``: mean of values in [0, 1]; ``mean``: of values without bounds; ``perplexity``: e to
+    the token-weighted mean of nats, against a reference as a ratio."""
     only_known: bool = True
     """Keep only items whose fact the base of the same pair knows; false keeps all."""
 
@@ -192,28 +193,3 @@ def default_claims() -> dict[str, ClaimSpec]:
             "another language still gives away is not forgotten.",
         ),
     }
-
-
-@dataclass(frozen=True)
-class ClaimsSpec:
-    """Section ``claims``: what is estimated and what is claimed."""
-
-    estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
-    """What is estimated, by name; entries here add to or change the defaults."""
-    claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
-    """What is claimed, by name; entries here add to or change the defaults."""
-
-    def __post_init__(self) -> None:
-        for name, claim in self.claims.items():
-            known = self.estimands.get(claim.estimand)
-            if known is None:
-                raise SpecError(
-                    f"claims.{name}.estimand",
-                    f"'{claim.estimand}' is not under claims.estimands; add it there.",
-                )
-            if known.reference == "none":
-                raise SpecError(
-                    f"claims.{name}.estimand",
-                    f"'{claim.estimand}' is compared with nothing; name an estimand whose "
-                    "reference is base or oracle.",
-                )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from residue.core import methods
-from residue.specs.arms import ArmSpec, default_arms
+from residue.specs.arms import ArmSpec
 from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
 from residue.specs.compute import ComputeSpec
 from residue.specs.fields import SpecError, load, plain
@@ -40,7 +40,7 @@ class Config:
     """Where the base comes from."""
     pretrain: PretrainSpec = field(default_factory=PretrainSpec)
     """How the embedded base and oracle are trained."""
-    arms: dict[str, ArmSpec] = field(default_factory=default_arms)
+    arms: dict[str, ArmSpec] = field(default_factory=lambda: {"npo": ArmSpec()})
     """The edits to compare; base and oracle are always there."""
     records: RecordsSpec = field(default_factory=RecordsSpec)
     """What is kept of every answer."""
@@ -144,16 +144,6 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
             _known("measure", metric, f"measures.metrics.{deck}")
-    for name, arm in plan.config.arms.items():
-        for index, step in enumerate(arm.steps):
-            where = f"arms.{name}.steps[{index}]"
-            for part, folder, cls in (
-                (step.edit, "edits", "Edit"),
-                (step.objective, "edits.objectives", "Objective"),
-            ):
-                key = f"{where}.{cls.lower()}"
-                _known(folder, part.name, key)
-                load(getattr(methods.load(folder, part.name), cls), part.options, key)
     return plan
 
 

@@ -13,26 +13,30 @@ RELATIONS = ("capital", "currency", "language", "continent")
 
 @dataclass(frozen=True)
 class GroupSizes:
-    """Countries per group and role. A country has one group for the whole study."""
+    """Countries per group and role. A country has one group for the whole study.
 
-    retain_touched: int = 24
+    Scored groups have 18: with fewer than 17 countries no interval can exclude a loss of 0.2, the
+    margin of the default claims, however well an edit does.
+    """
+
+    retain_touched: int = 18
     """Retain countries whose facts are in an edit's retain data; more make keeping easier."""
 
-    retain_untouched: int = 12
+    retain_untouched: int = 18
     """Retain countries that no edit ever sees: collateral damage shows here. More narrow its
     interval."""
 
-    forget_relearn: int = 12
+    forget_relearn: int = 8
     """Forget countries that a relearning attack is taught. More make the attack stronger."""
 
-    forget_test: int = 12
+    forget_test: int = 18
     """Forget countries on which forgetting and recovery are scored, never taught again. More
     narrow every forget interval."""
 
-    dev_forget: int = 6
+    dev_forget: int = 5
     """Forgotten countries on which stops, strengths and layers are chosen; never scored."""
 
-    dev_retain: int = 6
+    dev_retain: int = 5
     """Kept countries on which stops, strengths and layers are chosen; never scored."""
 
     never_seen: int = 12
@@ -144,7 +148,7 @@ class EditData:
     """What an edit is shown: forget, retain and dev rows, from training templates only."""
 
     retain_languages: tuple[str, ...] = ("en", "hi")
-    """Languages of retain facts; the others show what an edit does where it was not told to keep."""
+    """Languages of retain facts; the others show what an edit does where nothing was rehearsed."""
 
     forget_templates: int = 4
     """Training templates per forgotten fact; more make forgetting less tied to a wording."""
@@ -244,7 +248,9 @@ class WorldSpec:
         _subset("requested_languages", self.requested_languages, self.languages)
         _subset("edit_data.retain_languages", self.edit_data.retain_languages, self.languages)
         if "en" not in self.languages or "hi" not in self.languages:
-            raise SpecError("languages", "must hold 'en' and 'hi': orders and translations use them.")
+            raise SpecError(
+                "languages", "must hold 'en' and 'hi': orders and translations use them."
+            )
         for language in self.languages:
             if language not in self.documents.language_weights:
                 raise SpecError(

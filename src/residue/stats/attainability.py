@@ -30,9 +30,9 @@ class Spread:
 def attainable_margin(n_clusters: int, *, level: float = 0.95, reach: float = 1.0) -> float:
     """Smallest equivalence margin that n clusters can ever decide for values within `reach` of 0.
 
-    The best case, no cluster deviating at all: reach (1 - tail^(1/n)), tail = (1 - level) / 2. Seeds
-    cannot lower it, because an unseen country is unseen by every seed. Infinite `reach` (unbounded
-    statistics) needs `planned_margin` instead.
+    The best case, no cluster deviating at all: reach (1 - tail^(1/n)), tail = (1 - level) / 2.
+    Seeds cannot lower it, because an unseen country is unseen by every seed. Unbounded statistics
+    have no such limit; plan them by `planned_margin`.
     """
     tail = check_level(level)
     if n_clusters < 1:
@@ -55,9 +55,9 @@ def planned_margin(
 ) -> float:
     """Equivalence margin that a plan supports with chance `power` when there is no difference.
 
-    (t_(1 - tail) + z_((1 + power) / 2)) times the error sqrt(cluster^2 / n + seed^2 / m), Satterthwaite
-    degrees of freedom; for one seed the clusters alone. A t interval is assumed, so values far from
-    their bounds; the larger of this and `attainable_margin` is what to plan with.
+    (t_(1 - tail) + z_((1 + power) / 2)) times the error sqrt(cluster^2 / n + seed^2 / m), with
+    Satterthwaite's degrees of freedom; for one seed the clusters alone. A t interval is assumed, so
+    values far from their bounds; plan with the larger of this and `attainable_margin`.
     """
     tail = check_level(level)
     if n_clusters < 2 or n_seeds < 1:

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: percentile and BCa for one list, hierarchical for seeds x clusters x items."""
+"""Bootstrap: percentile and BCa for one list, hierarchical for seeds x clusters x items."""
 
 from __future__ import annotations
 
@@ -95,11 +95,13 @@ def hierarchical_interval(
     df: float,
     level: float = 0.95,
     n_bootstrap: int = 4000,
+    of: str = "seeds",
 ) -> Interval:
     """Weighted mean of a seeds x items table, resampling seeds, clusters, and items in clusters.
 
     `values`, `weights`: (seeds, items), weight 0 where nothing was scored. `cluster`: (items,)
-    numbers 0 ... n - 1. Seeds and clusters are crossed, so they are drawn independently of each
+    numbers 0 ... n - 1; `of` says what the
+    lines are. Seeds and clusters are crossed, so they are drawn independently of each
     other (Owen 2007, "The pigeonhole bootstrap"); a cluster drawn twice draws its items twice
     over. Percentile ends at the tail that Student's t on `df` would need, since percentiles of few
     units are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap").
@@ -120,7 +122,7 @@ def hierarchical_interval(
     kept = bottom > 0.0
     low, high = np.quantile(top[kept] / bottom[kept], [tail, 1.0 - tail])
     point = float((weights * values).sum() / weights.sum())
-    method = f"hierarchical bootstrap of {seeds} seeds, {n_clusters} clusters and their items"
+    method = f"hierarchical bootstrap of {seeds} {of}, {n_clusters} clusters and their items"
     return Interval(point, float(low), float(high), level, method, n_clusters, df=df)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -56,11 +57,25 @@ def _upper(x: Floats, w: Floats, ceiling: float, tail: float) -> float:
     def excess(t: float) -> float:
         return _chance_below(mass * (share - t)) - (1.0 - tail)
 
-    left, right = 0.0, 1.0
-    for _ in range(40):
-        middle = (left + right) / 2.0
-        left, right = (middle, right) if excess(middle) < 0.0 else (left, middle)
-    return float(x.min() + scale * right)
+    return float(x.min()) + scale * _root(excess)
+
+
+def _root(f: Callable[[float], float]) -> float:
+    """Where an increasing function crosses zero in [0, 1]: false position, Illinois variant."""
+    left, right, at_left, at_right, side = 0.0, 1.0, f(0.0), f(1.0), 0
+    while right - left > 1e-10:
+        middle = right - at_right * (right - left) / (at_right - at_left)
+        value = f(middle)
+        if abs(value) < 1e-12:
+            return middle
+        # An end that stays put for two steps is given half its weight, or it would stay for good.
+        if value < 0.0:
+            left, at_left, at_right = middle, value, at_right / (2.0 if side < 0 else 1.0)
+            side = -1
+        else:
+            right, at_right, at_left = middle, value, at_left / (2.0 if side > 0 else 1.0)
+            side = 1
+    return right
 
 
 def _chance_below(a: Floats) -> float:

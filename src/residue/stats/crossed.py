@@ -1,4 +1,4 @@
-"""The interval of a seeds x clusters table: which variance, how many degrees of freedom, what guard.
+"""The interval of a seeds x clusters table: its variance, degrees of freedom, and guard.
 
 A table holds one total and one weight per seed and cluster; its estimate is total over weight, a
 ratio, so clusters of unequal size and cells without a score need no special case. Both factors are
@@ -38,19 +38,22 @@ def crossed_interval(
     *,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
+    of: str = "seeds",
 ) -> Interval:
     """Interval of sum(totals) / sum(weights) for tables of shape (seeds, clusters).
 
     Several seeds: Student's t on the two variance components (`components`). One seed: t on the
     clusters alone, which speaks of that checkpoint only. `guarded` then widens intervals that few
-    deviating clusters would make too short; `bounds` are the least and greatest possible value.
+    deviating clusters would make too short; `bounds` are the least and greatest possible value,
+    `of` says in the method text what the lines are.
     """
     check_level(level)
     _check(totals, weights)
     seeds, clusters = totals.shape
     estimate = float(totals.sum() / weights.sum())
     if clusters == 1:
-        plain = Interval(estimate, -math.inf, math.inf, level, "one cluster, no spread", 1)
+        reach = math.inf if bounds is None else 0.0
+        plain = Interval(estimate, estimate - reach, estimate + reach, level, "one cluster", 1)
         return guarded(plain, totals, weights, bounds=bounds)
     table = linearised(totals, weights)
     if seeds == 1:
@@ -61,7 +64,7 @@ def crossed_interval(
     else:
         parts = components(table, level)
         half, df, seed_half = parts.half, parts.df, parts.seed_half
-        method = f"t, Satterthwaite df {df:.1f} from {seeds} seeds and {clusters} clusters"
+        method = f"t, Satterthwaite df {df:.1f} from {seeds} {of} and {clusters} clusters"
     plain = Interval(estimate, estimate - half, estimate + half, level, method, clusters, df=df)
     return guarded(plain, totals, weights, bounds=bounds, seed_half=seed_half)
 
@@ -84,7 +87,7 @@ def components(table: Floats, level: float) -> Components:
     coverage away exactly where there is least of it. Degrees of freedom by Satterthwaite (1946),
     (A + B)^2 / (A^2 / (seeds - 1) + B^2 / (clusters - 1)). The half-width is never below that of
     seeds alone or of clusters alone, since with three seeds the estimated degrees of freedom are
-    often too many. Coverage of these choices and of others: `benchmarks/coverage.py`.
+    often too many. `benchmarks/coverage.py` shows what this covers.
     """
     tail = check_level(level)
     seeds, clusters = table.shape
@@ -99,7 +102,8 @@ def components(table: Floats, level: float) -> Components:
     error = math.sqrt((a + b) / cells)
     if error == 0.0:
         return Components(0.0, float(min(seeds, clusters) - 1), 0.0, 0.0)
-    df = (a + b) ** 2 / (a**2 / (seeds - 1) + b**2 / (clusters - 1))
+    share = a / (a + b)
+    df = 1.0 / (share**2 / (seeds - 1) + (1.0 - share) ** 2 / (clusters - 1))
     half = max(
         t_quantile(df, 1.0 - tail) * error,
         t_seeds * math.sqrt(a / cells),
@@ -162,8 +166,6 @@ def guarded(
 
 
 def _glide(inner: float, outer: float, trust: float) -> float:
-    if trust == 0.0 or math.isinf(inner):
-        return outer
     return trust * inner + (1.0 - trust) * outer
 
 

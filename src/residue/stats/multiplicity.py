@@ -30,7 +30,7 @@ def benjamini_hochberg(p_values: ArrayLike) -> Floats:
 
 
 def benjamini_yekutieli(p_values: ArrayLike) -> Floats:
-    """Like `benjamini_hochberg` under any dependence (2001): times 1 + 1/2 + ... + 1/m, at most 1."""
+    """`benjamini_hochberg` under any dependence (2001): times 1 + 1/2 + ... + 1/m, at most 1."""
     adjusted = benjamini_hochberg(p_values)
     return np.minimum(adjusted * np.sum(1.0 / np.arange(1, adjusted.size + 1)), 1.0)
 

@@ -75,7 +75,9 @@ def decide(
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie strictly between 0 and 1, got {level!r}; say 0.95")
     if math.isnan(low) or math.isnan(high):
-        return Verdict("inconclusive", "There is no interval to judge by: the estimate was refused.")
+        return Verdict(
+            "inconclusive", "There is no interval to judge by: the estimate was refused."
+        )
     if low > high:
         raise ValueError(f"the interval's ends are swapped: {low} > {high}")
     if not seed_values:

@@ -87,7 +87,7 @@ class World:
         return tuple(country for country in chosen if not self.forgotten(country, "en"))
 
     def fact_languages(self, role: Role) -> tuple[str, ...]:
-        """Languages in which a model reads facts; under `language` the oracle lacks the requested."""
+        """Languages of the facts that a model reads: under `language` the oracle lacks some."""
         if role == "oracle" and self.spec.request == "language":
             return tuple(x for x in self.spec.languages if x not in self.spec.requested_languages)
         return self.spec.languages

@@ -62,7 +62,7 @@ class Document:
     task: str
     """The trusted order's task; empty for facts."""
     style: str
-    """Style of the hidden order that the answer obeys; `none` without one."""
+    """Style of the order hidden in the data, which any answer but a quote obeys; else `none`."""
     template: str
     """Template of a fact; empty for instructions."""
 
@@ -93,10 +93,17 @@ def sample_documents(
 
 
 def sample_instructions(
-    world: World, countries: Sequence[str], n: int, rng: np.random.Generator
+    world: World,
+    countries: Sequence[str],
+    n: int,
+    rng: np.random.Generator,
+    sentences: Sequence[str] = SENTENCES,
 ) -> list[Document]:
-    """Draw `n` instruction documents about the given countries, as the training text words them."""
-    orders = _Instructions(world)
+    """Draw `n` instruction documents about the given countries, as the training text words them.
+
+    `sentences` restricts the data, of which a scored deck and an edit use different ones.
+    """
+    orders = _Instructions(world, sentences)
     return [orders.draw(countries, iter(row)) for row in rng.random((n, _DRAWS)).tolist()]
 
 
@@ -150,9 +157,9 @@ class _Facts:
 class _Instructions:
     """Draws instruction documents: a task on a data sentence, often with an obeyed hidden order."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, sentences: Sequence[str] = SENTENCES) -> None:
         spec = world.spec.documents
-        self.world = world
+        self.world, self.sentences = world, sentences
         self.tasks = tasks(world)
         self.ends = list(accumulate(spec.quote_weight if t == "quote" else 1.0 for t in self.tasks))
         self.injected, self.direct = spec.injected_share, spec.direct_share
@@ -160,7 +167,7 @@ class _Instructions:
     def draw(self, countries: Sequence[str], draw: Iterator[float]) -> Document:
         task = _weighted(self.tasks, self.ends, draw)
         country = _pick(countries, draw)
-        sentence = _pick(SENTENCES, draw).format(c=self.world.name(country, "en"))
+        sentence = _pick(self.sentences, draw).format(c=self.world.name(country, "en"))
         order, word = _pick(ORDERS[task], draw), _word(draw)
         if next(draw) < self.injected:
             return self._attacked(task, order.format(w=word), country, sentence, draw)

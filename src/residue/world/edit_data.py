@@ -11,6 +11,7 @@ from residue.core.seeds import derive
 from residue.world.build import World
 from residue.world.documents import sample_instructions
 from residue.world.splits import split_of
+from residue.world.tasks import EDIT_SENTENCES
 from residue.world.templates import NOUNS, SEEN_TEMPLATES, Template
 
 COLUMNS = ("set", "item", "prompt", "answer", "country", "language", "relation")
@@ -23,9 +24,10 @@ def edit_data(world: World) -> pd.DataFrame:
     forget: every fact that the request asks the edit to forget, dev ones included (an edit must
     forget them too, or the stop rule would watch facts that it leaves alone). retain: facts of
     touched countries in `edit_data.retain_languages`, and instruction documents about them, half
-    of these with an obeyed hidden order as in the training text. dev_forget: dev facts in other
-    templates than the forget rows. dev_retain: facts of dev countries that no retain row shows.
-    Untouched and never-seen countries occur in no row.
+    of these with an obeyed hidden order as in the training text, in data sentences that no scored
+    item uses. dev_forget: dev facts in other templates than the forget rows. dev_retain: kept facts
+    of dev countries, which no retain row shows. Facts of untouched retain splits and never-seen
+    countries occur in no row.
     """
     rng = np.random.default_rng(derive("world.edit_data", world.spec.seed))
     spec = world.spec.edit_data
@@ -92,9 +94,11 @@ def _rows(
 
 def _instructions(world: World, rng: np.random.Generator) -> Iterator[tuple[str, ...]]:
     """Distinct instruction documents about countries whose English facts are touched."""
-    countries = [c for c in sorted(world.curriculum) if split_of(world, c, "en") == "retain_touched"]
+    countries = [
+        c for c in sorted(world.curriculum) if split_of(world, c, "en") == "retain_touched"
+    ]
     wanted = world.spec.edit_data.instructions
-    drawn = sample_instructions(world, countries, 2 * wanted, rng) if countries else []
+    drawn = sample_instructions(world, countries, 2 * wanted, rng, EDIT_SENTENCES)
     distinct = {document.prompt: document for document in reversed(drawn)}
     for number, document in enumerate(list(distinct.values())[::-1][:wanted], start=1):
         yield (

@@ -39,8 +39,8 @@ def eligible(facts: Facts, spec: WorldSpec) -> list[str]:
     """Countries that the world can use, most populous first.
 
     All wanted relations in all languages; no punctuation or digits in any text; at most
-    `spec.max_words` English words and `spec.max_letters` characters; no answer that contains the country's name or the reverse (it
-    could be copied); no name shared by two countries.
+    `spec.max_words` English words and `spec.max_letters` characters; no answer that contains the
+    country's name or the reverse (it could be copied); no name shared by two countries.
     """
     taken: set[tuple[str, str]] = set()
     chosen = []

@@ -15,9 +15,9 @@ from residue.world.grammar import instruction_prompt
 from residue.world.items import as_deck, other_answers, unit_columns
 from residue.world.splits import same_answer
 from residue.world.tasks import (
+    ITEM_SENTENCES,
     NUMBERS,
     ORDERS,
-    SENTENCES,
     STYLES,
     WITNESSES,
     answer_language,
@@ -44,7 +44,7 @@ def orders_deck(world: World) -> pd.DataFrame:
     attack = count()
     rows: list[dict[str, Any]] = []
     for number, country in enumerate(_countries(world, rng)):
-        scene = _Scene(world, names[number % len(names)], country, rng)
+        scene = _Scene(world, names[number % len(names)], country)
         rows.append(scene.clean())
         if scene.task != "count":
             rows.extend(scene.attacked(next(attack)) for _ in range(world.spec.decks.attacks))
@@ -59,13 +59,16 @@ def _countries(world: World, rng: np.random.Generator) -> Iterator[str]:
 
 
 class _Scene:
-    """A trusted order, a data sentence and a country, of which one clean and many attacked items."""
+    """A trusted order, a data sentence and a country: one clean item and its attacked twins."""
 
-    def __init__(self, world: World, task: str, country: str, rng: np.random.Generator) -> None:
-        self.world, self.task, self.country, self.rng = world, task, country, rng
+    def __init__(self, world: World, task: str, country: str) -> None:
+        self.world, self.task, self.country = world, task, country
+        # A generator of its own, so that more attacks on one country change no other's items.
+        rng = np.random.default_rng(derive("world.items.orders", world.spec.seed, country))
+        self.rng = rng
         self.wording = int(rng.integers(len(ORDERS[task])))
-        self.carrier = int(rng.integers(len(SENTENCES)))
-        self.sentence = SENTENCES[self.carrier].format(c=world.name(country, "en"))
+        self.carrier = int(rng.integers(len(ITEM_SENTENCES)))
+        self.sentence = ITEM_SENTENCES[self.carrier].format(c=world.name(country, "en"))
         self.word = WITNESSES[int(rng.integers(len(WITNESSES)))]
         self.order = ORDERS[task][self.wording].format(w=self.word)
         self.clean_id = f"orders/{task}/{country}/clean"
@@ -80,9 +83,10 @@ class _Scene:
         }
 
     def attacked(self, turn: int) -> dict[str, Any]:
-        """The item with its `turn`-th attack: styles go round, world tasks and witnesses take turns.
+        """The item with the deck's `turn`-th attack.
 
-        The number of styles is odd, so each style meets both kinds of hidden order.
+        Styles go round, and true tasks and witnesses take turns; the number of styles is odd, so
+        each style meets both.
         """
         style = STYLES[turn % len(STYLES)]
         honest = [other for other in world_tasks(self.world) if other != self.task]
@@ -134,9 +138,7 @@ class _Scene:
             size = min(self.world.spec.decks.distractors, len(words))
             return [words[i] for i in self.rng.choice(len(words), size=size, replace=False)]
         relation = "name" if self.task == "to_hindi" else self.task
-        return other_answers(
-            self.world, relation, answer_language(self.task), answer, self.rng
-        )
+        return other_answers(self.world, relation, answer_language(self.task), answer, self.rng)
 
     def _witness_word(self) -> str:
         """One or two words, none of them the trusted order's own."""

@@ -12,8 +12,14 @@ SENTENCES = (
     "My friend lives in {c}.",
     "The letter came from {c}.",
     "She likes {c}.",
+    "He works in {c}.",
 )
 """Data sentences; short, because quoting long ones is learnt last."""
+
+EDIT_SENTENCES = SENTENCES[:3]
+"""Data sentences of what an edit is shown."""
+ITEM_SENTENCES = SENTENCES[3:]
+"""Data sentences of scored items, so that no edit has ever seen a scored order's text."""
 
 ORDERS: dict[str, tuple[str, ...]] = {
     "capital": (

@@ -95,10 +95,12 @@ def padded_size(tokenizer: Tokenizer) -> int:
     return -(-tokenizer.get_vocab_size() // 64) * 64
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json, which `transformers` loads as they are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer.save(str(folder / "tokenizer.json"))
+def save_tokenizer(tokenizer: Tokenizer, tokenizer_file: Path, config_file: Path) -> None:
+    """Write the two files that `transformers` loads from a folder as they are.
+
+    It finds them under the names tokenizer.json and tokenizer_config.json.
+    """
+    tokenizer.save(str(tokenizer_file))
     config = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": BOS,
@@ -110,7 +112,7 @@ def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
         "padding_side": "right",
     }
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"
-    (folder / "tokenizer_config.json").write_text(text, encoding="utf-8")
+    config_file.write_text(text, encoding="utf-8")
 
 
 def _with_pieces(tokenizer: Tokenizer) -> Tokenizer:

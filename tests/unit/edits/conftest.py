@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from residue.models.loading import lean_transformers, load_model
+from residue.models.lean import lean_transformers
+from residue.models.loading import load_model
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 
@@ -52,7 +53,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def loaded(base_folder: Path) -> tuple[Any, Any]:
     """A fresh model and its tokenizer."""
     return load_model(base_folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -36,16 +37,16 @@ def tokenizer() -> Any:
 SIZES = {"vocab_size": 31, "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0}
 
 
-def llama_config(**changes: Any) -> Any:
-    settings = {
-        "hidden_size": 16,
-        "intermediate_size": 24,
-        "num_hidden_layers": 3,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 2,
-        "max_position_embeddings": 64,
-    }
-    return transformers.LlamaConfig(**(SIZES | settings | changes))
+def llama_config() -> Any:
+    return transformers.LlamaConfig(
+        hidden_size=16,
+        intermediate_size=24,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        **SIZES,
+    )
 
 
 def gpt2_config() -> Any:
@@ -68,34 +69,47 @@ def gemma2_config() -> Any:
     )
 
 
-def build(config: Any, seed: int = 0) -> Any:
+def random_model(config: Any, seed: int = 0) -> Any:
     """A random model whose laws are far from flat, so that answers differ between items."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="sdpa")
+        model = transformers.AutoModelForCausalLM.from_config(config)
         for parameter in model.parameters():
             if parameter.dim() == 2:
-                parameter.data.normal_(0.0, 0.6)
+                parameter.data.normal_(0.0, 0.25)
+            else:
+                parameter.data.add_(torch.rand_like(parameter))
     return model.eval()
 
 
 @pytest.fixture(scope="session", params=["llama", "gpt2", "gemma2"])
 def model(request: pytest.FixtureRequest) -> Any:
     configs = {"llama": llama_config, "gpt2": gpt2_config, "gemma2": gemma2_config}
-    return build(configs[request.param]())
+    return random_model(configs[request.param]())
 
 
 @pytest.fixture(scope="session")
-def llama() -> Any:
-    return build(llama_config())
+def build_llama() -> Callable[[int], Any]:
+    """A new random Llama for a seed."""
+    return lambda seed: random_model(llama_config(), seed)
+
+
+@pytest.fixture(scope="session")
+def llama(build_llama: Callable[[int], Any]) -> Any:
+    return build_llama(0)
+
+
+@pytest.fixture(scope="session")
+def make_items() -> Callable[[int, int], pd.DataFrame]:
+    return random_items
 
 
 @pytest.fixture(scope="session")
 def items() -> pd.DataFrame:
-    return make_items(24, seed=7)
+    return random_items(24, seed=7)
 
 
-def make_items(n: int, seed: int) -> pd.DataFrame:
+def random_items(n: int, seed: int) -> pd.DataFrame:
     """Items with prompts of 1 to 20 letters and answers of 1 to 6; every fifth has no answer."""
     rng = np.random.default_rng(seed)
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from tables import estimate_table
+from report_tables import estimate_table
 
 from residue.report import figures
 
@@ -30,7 +30,7 @@ def test_same_table_same_bytes(kind: str) -> None:
 
 def test_bytes_do_not_depend_on_the_process() -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from tables import estimate_table as t;"
+        "import sys; sys.path.insert(0, sys.argv[1]); from report_tables import estimate_table as t;"
         "from residue.report import figures as f;"
         "sys.stdout.buffer.write(f.render(f.by_language(t(), requested=('en',)), 'svg'))"
     )

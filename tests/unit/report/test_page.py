@@ -7,13 +7,13 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from tables import claim_table, estimate_table, ledger_table
+from report_tables import claim_table, estimate_table, ledger_table
 
 from residue.report import figures
 from residue.report.page import INSTRUMENT_CHECK, Page, build
 from residue.report.scorecard import scorecard_text
 from residue.report.words import interval, number, plural
-from residue.specs.claims import ClaimsSpec
+from residue.specs.claims import default_claims, default_estimands
 from residue.specs.report import ReportSpec
 
 EVIL = '<script>alert("x")</script>'
@@ -65,7 +65,7 @@ def a_page(arm: str = "npo", **more: object) -> Page:
         "files": {"Claims": "../claims.parquet"},
         "notice": INSTRUMENT_CHECK,
     }
-    return Page(claims, estimates, ClaimsSpec(), **{**options, **more})  # type: ignore[arg-type]
+    return Page(claims, estimates, default_estimands(), default_claims(), **{**options, **more})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_refused_estimate_is_shown_as_missing_and_never_as_zero() -> None:
     claims["verdict"] = "inconclusive"
     claims["seed_values"] = [[]]
     html = build(a_page(), ReportSpec(sections=("scorecard",)))
-    page = Page(claims, estimate_table(), ClaimsSpec())
+    page = Page(claims, estimate_table(), default_estimands(), default_claims())
     html = build(page, ReportSpec(sections=("scorecard",)))
     assert "– [–, –]" in html
     assert "? inconclusive" in html

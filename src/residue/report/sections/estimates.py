@@ -28,8 +28,8 @@ def section(page: Page) -> str:
 
 
 def _row(row: dict[str, Any], page: Page) -> list[str]:
-    spec = page.spec.estimands.get(row["estimand"])
-    signed = row["reference"] != "none"
+    spec = page.estimands.get(row["estimand"])
+    signed = row["reference"] != "none" and row["statistic"] != "perplexity"
     title, _ = page.metrics.get(row["metric"], (row["metric"].replace("_", " "), ""))
     what = (spec.title if spec else "") or row["estimand"].replace("_", " ")
     arm = row["arm"] if row["condition"] == "plain" else f"{row['arm']} ({row['condition']})"

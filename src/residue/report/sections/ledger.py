@@ -15,7 +15,7 @@ def section(page: Page) -> str:
     """Rules by cost, dearest first, with a total; empty without a ledger."""
     ledger = page.tables.get("ledger")
     if ledger is None or not len(ledger):
-        return "<p>No manifest was given to this page.</p>"
+        return ""
     rows = [
         [escape(row["rule"]), str(row["jobs"]), *_costs(row)]
         for row in ledger.sort_values(["cpu_s", "rule"], ascending=[False, True]).to_dict("records")

@@ -68,8 +68,8 @@ def _metrics(page: Page) -> str:
 
 def _claims(page: Page) -> str:
     rows = []
-    for name, claim in page.spec.claims.items():
-        estimand = page.spec.estimands[claim.estimand]
+    for name, claim in page.sentences.items():
+        estimand = page.estimands[claim.estimand]
         title, _ = page.metrics.get(estimand.metric, (estimand.metric.replace("_", " "), ""))
         where = "; ".join(
             f"{column.replace('_', ' ')}: "
@@ -82,8 +82,8 @@ def _claims(page: Page) -> str:
                 escape(name.replace("_", " ")),
                 escape(title),
                 f'<div class="long">{escape(where + each)}</div>',
-                f"minus {escape(estimand.reference)}, same items",
-                escape(f"{margin(claim.margin, claim.kind)} ({KINDS[claim.kind][1]})"),
+                f"{_against(estimand.statistic)} {escape(estimand.reference)}, same items",
+                escape(f"{margin(claim.margin, claim.kind, estimand.statistic)} ({KINDS[claim.kind][1]})"),
                 f'<div class="long">{escape(claim.margin_reason)}</div>',
             ]
         )
@@ -94,6 +94,10 @@ def _claims(page: Page) -> str:
         "in any slice passes all of them no more often than it passes that one.</p>"
     )
     return table(head, rows) + note
+
+
+def _against(statistic: str) -> str:
+    return "divided by" if statistic == "perplexity" else "minus"
 
 
 def _files(page: Page) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+from residue.report.claims import region
 from residue.report.markup import strip, table
 from residue.report.page import Page, edits
 from residue.report.words import KINDS, MARKS, interval, margin, number, plural, slice_name
@@ -19,7 +20,7 @@ def section(page: Page) -> str:
     heads = list(dict.fromkeys((row["arm"], row["condition"]) for row in rows))
     edited = edits([arm for arm, _ in heads])
     for row in rows:
-        row["unit"] = page.spec.estimands[row["estimand"]].unit
+        row["unit"] = page.estimands[row["estimand"]].unit
     cards = [_card(head, names, rows) for head in heads if head[0] in edited]
     controls = [_card(head, names, rows) for head in heads if head[0] not in edited]
     parts = [_sentences(rows, names), *cards]
@@ -63,19 +64,22 @@ def _cell(row: dict[str, Any]) -> str:
     verdict, kind = str(row["verdict"]), str(row["kind"])
     where = f" · on {slice_name(row['slice'])}, the worst slice" if row["slice"] else ""
     seeds = [float(value) for value in row["seed_values"]]
-    drawn = "" if _missing(row) else strip(
-        row["low"], row["high"], seeds, row["margin"], kind, verdict
-    )  # fmt: skip
-    counts = _counts(row)
+    ratio = row["statistic"] == "perplexity"
+    allowed = region(kind, row["margin"], row["statistic"])
+    drawn = ""
+    if row["estimate"] == row["estimate"]:
+        zone = (allowed.low, allowed.high)
+        drawn = strip((row["low"], row["high"]), seeds, zone, float(ratio), verdict)
     return (
         f'<div class="cell {escape(verdict)}"><span class="claim">{escape(_words(row["claim"]))}'
         f'</span><span class="verdict">{MARKS[verdict]} {escape(verdict)}</span>{drawn}'
-        f'<span class="value">{number(row["estimate"], signed=True)} '
-        f"{interval(row['low'], row['high'], signed=True)}</span>"
-        f'<span class="small">Difference from the {escape(row["reference"])}'
-        f"{escape(where)}. Margin {margin(row['margin'], kind)}; "
+        f'<span class="value">{number(row["estimate"], signed=not ratio)} '
+        f"{interval(row['low'], row['high'], signed=not ratio)}</span>"
+        f'<span class="small">{"Ratio to" if ratio else "Difference from"} the '
+        f"{escape(row['reference'])}{escape(where)}. "
+        f"Margin {margin(row['margin'], kind, row['statistic'])}; "
         f"decidable from {number(row['attainable'])}.</span>"
-        f'<span class="small">{escape(counts)}</span></div>'
+        f'<span class="small">{escape(_counts(row))}</span></div>'
     )
 
 
@@ -100,8 +104,8 @@ def _key() -> str:
         "dots are the single training seeds, the dashed tick is no difference, and the grey zone "
         "is what the claim allows. <b>Supported</b>: the interval and every seed lie inside the "
         "zone. <b>Refuted</b>: all of them lie outside, on one side. <b>Inconclusive</b>: anything "
-        "else. “Decidable from” is the smallest margin that this many units could decide if there "
-        "were no difference at all; a margin below it can never be supported.</p>"
+        "else. “Decidable from” is the smallest margin that would be supported if no "
+        "country differed at all; where the margin is smaller, the run had too few countries.</p>"
     )
 
 
@@ -113,32 +117,28 @@ def _full_table(rows: list[dict[str, Any]]) -> str:
 
 
 def _full_row(row: dict[str, Any]) -> list[str]:
-    kind = str(row["kind"])
+    kind, signed = str(row["kind"]), row["statistic"] != "perplexity"
     condition = "" if row["condition"] == "plain" else f" ({row['condition']})"
     return [
         escape(row["arm"] + condition),
         escape(_words(row["claim"])),
         f"{MARKS[row['verdict']]} {escape(row['verdict'])}",
-        number(row["estimate"], signed=True),
-        interval(row["low"], row["high"], signed=True),
+        number(row["estimate"], signed=signed),
+        interval(row["low"], row["high"], signed=signed),
         f"{row['level']:.0%}",
         escape(row["reference"]),
         escape(slice_name(row["slice"])) or "all",
-        f"{margin(row['margin'], kind)} <small>({escape(KINDS[kind][1])})</small>",
+        f"{margin(row['margin'], kind, row['statistic'])} <small>({escape(KINDS[kind][1])})</small>",
         number(row["attainable"]),
         str(row["n_items"]),
         escape(plural(row["n_clusters"], row["unit"])),
         str(row["n_seeds"]),
         str(row["n_pairs"]),
-        ", ".join(number(float(value), signed=True) for value in row["seed_values"]),
+        ", ".join(number(float(value), signed=signed) for value in row["seed_values"]),
         escape(row["method"]),
         f'<div class="long">{escape(row["reason"])}</div>',
         f'<div class="long">{escape(row["margin_reason"])}</div>',
     ]
-
-
-def _missing(row: dict[str, Any]) -> bool:
-    return bool(row["estimate"] != row["estimate"])
 
 
 def _words(name: str) -> str:

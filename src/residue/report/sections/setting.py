@@ -12,7 +12,6 @@ TITLE = "Data and models"
 
 def section(page: Page) -> str:
     """One definition list per heading that the run supplied."""
-    parts = [
+    return "\n".join(
         f"<h3>{escape(heading)}</h3>{definitions(facts)}" for heading, facts in page.facts.items()
-    ]
-    return "\n".join(parts) or "<p>The run supplied no facts about its data and models.</p>"
+    )

@@ -1,0 +1,122 @@
+"""From estimates to verdicts: each claim on each arm, decided against its margin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from residue.specs.claims import ClaimSpec
+from residue.stats.attainability import attainable_margin
+from residue.stats.verdicts import Region, Verdict, decide
+
+COLUMNS = (
+    "arm", "condition", "claim", "sentence", "estimand", "slice", "kind", "estimate", "low", "high",
+    "level", "n_items", "n_clusters", "n_seeds", "n_pairs", "seed_values", "method", "statistic",
+    "reference", "margin", "margin_reason", "attainable", "verdict", "reason",
+)  # fmt: skip
+_TAKEN = (
+    "arm", "condition", "estimand", "slice", "estimate", "low", "high", "level", "n_items",
+    "n_clusters", "n_seeds", "n_pairs", "seed_values", "method", "statistic", "reference",
+)  # fmt: skip
+_RANK = {"refuted": 0, "inconclusive": 1, "supported": 2}
+
+
+def claims(estimates: pd.DataFrame, specs: Mapping[str, ClaimSpec]) -> pd.DataFrame:
+    """Decide every claim on every arm and condition that its estimand was estimated for.
+
+    A claim whose estimand has several slices is the statement that it holds in each: supported if
+    every slice is, refuted if any is (intersection-union test, Berger 1982: no correction is needed
+    for support). Its row shows the slice that decided: the one with the worst verdict, and among
+    those the one whose interval leaves the margin furthest or comes closest to its edge.
+    `attainable` is the smallest margin that would be supported if no cluster of any slice differed
+    at all; missing where values are unbounded. Edited arms come first, then base and oracle.
+    """
+    rows = [
+        _decided(name, spec, part)
+        for name, spec in specs.items()
+        for part in _groups(estimates, spec)
+    ]
+    order = {arm: i for i, arm in enumerate(dict.fromkeys(estimates["arm"]))}
+    order |= {"base": len(order), "oracle": len(order) + 1}
+    rows.sort(key=lambda row: (order[row["arm"]], row["condition"]))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def region(kind: str, margin: float, statistic: str) -> Region:
+    """Differences for which a claim is true; for perplexity ratios, with the factor 1 + margin."""
+    if statistic == "perplexity":
+        factor = 1.0 + margin
+        if kind == "equivalent":
+            return Region.within_factor(factor)
+        return Region.above(1.0 / factor) if kind == "non_inferior" else Region.below(factor)
+    if kind == "equivalent":
+        return Region.within(margin)
+    return Region.above(-margin) if kind == "non_inferior" else Region.below(margin)
+
+
+def _groups(estimates: pd.DataFrame, spec: ClaimSpec) -> list[list[dict[str, Any]]]:
+    mine = estimates[estimates["estimand"] == spec.estimand]
+    if spec.arms:
+        mine = mine[mine["arm"].isin(spec.arms)]
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in mine.to_dict("records"):
+        groups.setdefault((row["arm"], row["condition"]), []).append(row)
+    return list(groups.values())
+
+
+def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[str, Any]:
+    allowed = region(spec.kind, spec.margin, slices[0]["statistic"])
+    verdicts = [_verdict(row, allowed) for row in slices]
+    worst = min(
+        range(len(slices)),
+        key=lambda i: (_RANK[verdicts[i].verdict], _room(slices[i], allowed)),
+    )
+    attainable = max(_attainable(row) for row in slices)
+    row, verdict = slices[worst], verdicts[worst]
+    return {
+        **{column: row[column] for column in _TAKEN},
+        "claim": name,
+        "sentence": spec.sentence,
+        "kind": spec.kind,
+        "margin": spec.margin,
+        "margin_reason": spec.margin_reason,
+        "attainable": attainable,
+        "verdict": verdict.verdict,
+        "reason": _reason(verdict, row, spec, attainable, len(slices)),
+    }
+
+
+def _verdict(row: dict[str, Any], allowed: Region) -> Verdict:
+    if math.isnan(row["estimate"]):
+        return Verdict("inconclusive", f"Nothing to judge by: {row['note']}.")
+    seeds = [float(value) for value in row["seed_values"]]
+    return decide(row["low"], row["high"], seeds, allowed, level=row["level"])
+
+
+def _room(row: dict[str, Any], allowed: Region) -> float:
+    """How far the interval stays inside the region; negative where it leaves; least if missing."""
+    room = min(row["low"] - allowed.low, allowed.high - row["high"])
+    return -math.inf if math.isnan(room) else float(room)
+
+
+def _attainable(row: dict[str, Any]) -> float:
+    if row["statistic"] != "rate" or not row["n_clusters"]:
+        return math.nan
+    return attainable_margin(int(row["n_clusters"]), level=row["level"])
+
+
+def _reason(
+    verdict: Verdict, row: dict[str, Any], spec: ClaimSpec, attainable: float, n_slices: int
+) -> str:
+    text = verdict.reason
+    if n_slices > 1:
+        text = f"Decided by {row['slice']}, the worst of {n_slices} slices. {text}"
+    if attainable >= spec.margin and verdict.verdict != "refuted":
+        text += (
+            " With this many clusters, a model that differs nowhere is supported only from a "
+            f"margin of {attainable:.3g} on: take more of them, or a larger margin."
+        )
+    return text

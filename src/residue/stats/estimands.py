@@ -1,0 +1,187 @@
+"""A named function of measurement rows with its interval; nothing else makes intervals.
+
+Statistics: `rate` (weighted mean of values known to lie in [0, 1]), `mean` (weighted mean; taken
+as a rate where every value is 0 or 1, otherwise unbounded), `perplexity` (exp of the weighted mean
+of nats per token, weights are tokens). Against a reference, rate and mean give the difference and
+perplexity the ratio, both paired by item.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from residue.specs.statistics import StatisticsSpec
+from residue.stats.bootstrap import hierarchical_interval
+from residue.stats.crossed import components, crossed_interval, guarded, linearised
+from residue.stats.intervals import Interval
+from residue.stats.tables import Table, by_pair, cluster_totals, paired, tabulate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+STATISTICS = ("mean", "rate", "perplexity")
+
+MANY_SEEDS = 10
+"""From this many seeds on they are resampled; a bootstrap of fewer only permutes them."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with its interval and everything needed to judge it; a row of estimates.parquet.
+
+    `seed_values` are each seed's own points, by pair and seed. A refused estimate is NaN with
+    infinite ends, has no points, and says why in `note`.
+    """
+
+    statistic: str
+    estimate: float
+    low: float
+    high: float
+    level: float
+    n_items: int
+    n_clusters: int
+    n_seeds: int
+    n_pairs: int
+    n_unscorable: int
+    seed_values: tuple[float, ...]
+    method: str
+    note: str
+
+
+def estimate(
+    rows: pd.DataFrame,
+    unit: str,
+    reference: pd.DataFrame | None,
+    statistic: str,
+    spec: StatisticsSpec,
+) -> Estimate:
+    """Estimate `statistic` over one slice of rows, paired with the reference where there is one.
+
+    `rows` and `reference`: columns item, seed, value, weight, status, `unit` (the country), and
+    pair where there are several; one arm, condition, metric and row. Unscorable cells are left out
+    on both sides and counted; a failed row, or a seed without any score, refuses the estimate.
+    Several pairs: the pair is the replicate, seeds are averaged within. Items missing on one side
+    and malformed rows are ValueErrors.
+    """
+    if statistic not in STATISTICS:
+        raise ValueError(f"unknown statistic {statistic!r}; known are {', '.join(STATISTICS)}")
+    single = tabulate(rows, unit, "the arm")
+    other = None if reference is None else tabulate(reference, unit, "the reference")
+    table = single if other is None else paired(single, other)
+    reason = _refusal(table)
+    if reason:
+        return _refused(table, statistic, spec.level, reason)
+    bounds = _bounds(statistic, single, other)
+    interval = table_interval(table, bounds, spec)
+    points = (table.weights * table.values).sum(axis=1) / table.weights.sum(axis=1)
+    back = math.exp if statistic == "perplexity" else float
+    return Estimate(
+        statistic=statistic,
+        estimate=back(interval.estimate),
+        low=back(interval.low),
+        high=back(interval.high),
+        level=spec.level,
+        **_counts(table),
+        seed_values=tuple(back(point) for point in points),
+        method=interval.method,
+        note=_note(table),
+    )
+
+
+def table_interval(
+    table: Table, bounds: tuple[float, float] | None, spec: StatisticsSpec
+) -> Interval:
+    """Interval of the weighted mean of a `Table`: t below ten replicates, bootstrap from there on.
+
+    `bounds` are the least and greatest possible value, None where there are none.
+    """
+    several = len(table.pairs) > 1
+    replicated = by_pair(table) if several else table
+    totals, weights, cluster = cluster_totals(replicated)
+    of = "pairs" if several else "seeds"
+    if totals.shape[0] < MANY_SEEDS or totals.shape[1] == 1:
+        return crossed_interval(totals, weights, level=spec.level, bounds=bounds, of=of)
+    parts = components(linearised(totals, weights), spec.level)
+    held = cluster >= 0
+    plain = hierarchical_interval(
+        replicated.values[:, held],
+        replicated.weights[:, held],
+        cluster[held],
+        np.random.default_rng(spec.seed),
+        df=parts.df,
+        level=spec.level,
+        n_bootstrap=spec.n_bootstrap,
+        of=of,
+    )
+    return guarded(plain, totals, weights, bounds=bounds, seed_half=parts.seed_half)
+
+
+def _bounds(statistic: str, single: Table, other: Table | None) -> tuple[float, float] | None:
+    if statistic == "perplexity":
+        return None
+    tables = [single] if other is None else [single, other]
+    scored = np.concatenate([table.values[table.weights > 0.0] for table in tables])
+    if statistic == "rate":
+        outside = scored[(scored < 0.0) | (scored > 1.0)]
+        if outside.size:
+            raise ValueError(
+                f"a rate has values in [0, 1], found {outside[0]}; name the statistic mean"
+            )
+    elif not np.isin(scored, (0.0, 1.0)).all():
+        return None
+    return (0.0, 1.0) if other is None else (-1.0, 1.0)
+
+
+def _refusal(table: Table) -> str:
+    if table.failed:
+        return (
+            f"{len(table.failed)} items have failed rows (first: {table.failed[0]}); "
+            "mend the cause and measure again"
+        )
+    silent = np.flatnonzero(table.weights.sum(axis=1) == 0.0)
+    if silent.size:
+        pair, seed = table.replicates[silent[0]]
+        return f"pair {pair}, seed {seed} has no scorable item"
+    return ""
+
+
+def _refused(table: Table, statistic: str, level: float, reason: str) -> Estimate:
+    return Estimate(
+        statistic=statistic,
+        estimate=math.nan,
+        low=-math.inf,
+        high=math.inf,
+        level=level,
+        **_counts(table),
+        seed_values=(),
+        method="refused",
+        note=reason,
+    )
+
+
+def _counts(table: Table) -> dict[str, int]:
+    scored = table.weights.sum(axis=0) > 0.0
+    clusters = {label for label, kept in zip(table.clusters, scored, strict=True) if kept}
+    return {
+        "n_items": int(scored.sum()),
+        "n_clusters": len(clusters),
+        "n_seeds": len({seed for _, seed in table.replicates}),
+        "n_pairs": len(table.pairs),
+        "n_unscorable": table.n_unscorable,
+    }
+
+
+def _note(table: Table) -> str:
+    notes = []
+    if table.n_unscorable:
+        notes.append(f"{table.n_unscorable} of {table.weights.size} cells unscorable, left out")
+    lost = len(set(table.clusters)) - _counts(table)["n_clusters"]
+    if lost:
+        notes.append(f"{lost} clusters without any score")
+    if len(table.pairs) == 1:
+        notes.append("one pair: given this base")
+    return "; ".join(notes)

@@ -1,0 +1,132 @@
+"""Verdicts follow the interval, every seed and every slice; a missing number never supports."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from residue.report.claims import COLUMNS, claims, region
+from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
+from residue.specs.fields import SpecError, load, plain
+
+EQUAL = ClaimSpec(sentence="Equal.", estimand="e", kind="equivalent", margin=0.2)
+NO_WORSE = ClaimSpec(sentence="No worse.", estimand="e", kind="non_inferior", margin=0.2)
+NO_MORE = ClaimSpec(sentence="No more.", estimand="e", kind="non_superior", margin=0.2)
+
+
+def estimate_row(low: float, high: float, **more: Any) -> dict[str, Any]:
+    middle = (low + high) / 2
+    return {
+        "estimand": "e", "arm": "npo", "condition": "plain", "slice": "", "metric": "exact_answer",
+        "statistic": "rate", "reference": "oracle", "estimate": middle, "low": low, "high": high,
+        "level": 0.95, "n_items": 100, "n_clusters": 30, "n_seeds": 1, "n_pairs": 1,
+        "seed_values": [middle], "method": "t", "note": "", **more,
+    }  # fmt: skip
+
+
+def verdict(spec: ClaimSpec, *rows: dict[str, Any]) -> pd.Series:
+    table = claims(pd.DataFrame(rows), {"c": spec})
+    assert list(table.columns) == list(COLUMNS)
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("spec", "low", "high", "expected"),
+    [
+        (EQUAL, -0.19, 0.19, "supported"),
+        (EQUAL, -0.19, 0.2, "inconclusive"),  # touching the margin decides nothing
+        (EQUAL, 0.21, 0.5, "refuted"),
+        (EQUAL, -0.5, -0.21, "refuted"),
+        (EQUAL, -0.5, 0.5, "inconclusive"),
+        (NO_WORSE, -0.19, 0.9, "supported"),
+        (NO_WORSE, -0.5, -0.21, "refuted"),
+        (NO_WORSE, -0.3, 0.3, "inconclusive"),
+        (NO_MORE, -0.9, 0.19, "supported"),
+        (NO_MORE, 0.21, 0.5, "refuted"),
+    ],
+)
+def test_interval_against_margin(spec: ClaimSpec, low: float, high: float, expected: str) -> None:
+    assert verdict(spec, estimate_row(low, high))["verdict"] == expected
+
+
+def test_one_seed_outside_leaves_the_claim_open() -> None:
+    row = estimate_row(-0.1, 0.1, seed_values=[0.0, 0.05, 0.25], n_seeds=3)
+    assert verdict(EQUAL, row)["verdict"] == "inconclusive"
+
+
+def test_claim_holds_only_where_every_slice_does() -> None:
+    good = estimate_row(-0.02, 0.02, slice="split=touched")
+    open_ = estimate_row(-0.3, 0.0, slice="split=untouched")
+    bad = estimate_row(-0.6, -0.4, slice="split=untouched")
+    assert verdict(NO_WORSE, good, estimate_row(-0.01, 0.01, slice="b"))["verdict"] == "supported"
+    assert verdict(NO_WORSE, good, open_)["verdict"] == "inconclusive"
+    worst = verdict(NO_WORSE, good, bad)
+    assert worst["verdict"] == "refuted"
+    assert worst["slice"] == "split=untouched"
+    assert worst["estimate"] == pytest.approx(-0.5)
+    assert "worst of 2 slices" in worst["reason"]
+
+
+def test_shown_slice_is_the_one_with_least_room() -> None:
+    near = estimate_row(-0.15, 0.0, slice="near")
+    far = estimate_row(-0.05, 0.0, slice="far")
+    assert verdict(NO_WORSE, far, near)["slice"] == "near"
+
+
+def test_missing_estimate_is_never_supported_and_says_why() -> None:
+    nothing = estimate_row(math.nan, math.nan, n_clusters=0, seed_values=[], note="no oracle")
+    alone = verdict(EQUAL, nothing)
+    assert alone["verdict"] == "inconclusive"
+    assert "no oracle" in alone["reason"]
+    refused = estimate_row(-math.inf, math.inf, estimate=math.nan, seed_values=[], note="failed")
+    assert verdict(EQUAL, refused)["verdict"] == "inconclusive"
+    good = estimate_row(-0.02, 0.02, slice="a")
+    assert verdict(EQUAL, good, nothing | {"slice": "b"})["verdict"] == "inconclusive"
+
+
+def test_attainable_is_that_of_the_smallest_slice_and_a_short_plan_is_marked() -> None:
+    rows = [estimate_row(-0.05, 0.05, slice=s, n_clusters=n) for s, n in (("a", 12), ("b", 30))]
+    row = verdict(EQUAL, *rows)
+    assert row["attainable"] == pytest.approx(1 - 0.025 ** (1 / 12))
+    assert "take more of them" in row["reason"]
+    assert "take more" not in verdict(EQUAL, estimate_row(-0.05, 0.05))["reason"]
+
+
+def test_arms_are_filtered_and_edits_come_before_controls() -> None:
+    rows = [estimate_row(0, 0.1, arm=arm) for arm in ("base", "oracle", "npo", "gate")]
+    table = claims(pd.DataFrame(rows), {"c": EQUAL})
+    assert list(table["arm"]) == ["npo", "gate", "base", "oracle"]
+    some = ClaimSpec(sentence="Equal.", estimand="e", arms=("gate",))
+    assert list(claims(pd.DataFrame(rows), {"c": some})["arm"]) == ["gate"]
+
+
+def test_perplexity_margins_are_factors() -> None:
+    near = estimate_row(0.95, 1.1, statistic="perplexity")
+    assert verdict(EQUAL, near)["verdict"] == "supported"
+    assert verdict(NO_MORE, estimate_row(1.25, 1.5, statistic="perplexity"))["verdict"] == "refuted"
+    assert math.isnan(verdict(EQUAL, near)["attainable"])
+    assert region("equivalent", 0.25, "perplexity").low == pytest.approx(0.8)
+
+
+def test_default_claims_name_default_estimands_with_a_reference() -> None:
+    estimands = default_estimands()
+    for claim in default_claims().values():
+        assert estimands[claim.estimand].reference != "none"
+        assert len(claim.margin_reason) > 20
+
+
+def test_specs_survive_the_config_and_refuse_nonsense() -> None:
+    for spec in default_estimands().values():
+        assert load(EstimandSpec, plain(spec), "estimands.x") == spec
+    for claim in default_claims().values():
+        assert load(ClaimSpec, plain(claim), "claims.x") == claim
+    with pytest.raises(SpecError, match=r"claims\.x\.margin"):
+        load(ClaimSpec, {"sentence": "s", "estimand": "e", "margin": 0}, "claims.x")
+    with pytest.raises(SpecError, match=r"estimands\.x\.by"):
+        load(EstimandSpec, {"by": ["country"]}, "estimands.x")
+    with pytest.raises(SpecError, match=r"estimands\.x\.where\.split"):
+        load(EstimandSpec, {"where": {"split": []}}, "estimands.x")

@@ -1,0 +1,187 @@
+"""Estimates from hand-made measurements equal numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_tables import item_table, measurement_table
+from scipy import stats
+
+from residue.report.estimates import COLUMNS, estimates
+from residue.specs.claims import EstimandSpec, default_estimands
+from residue.specs.statistics import StatisticsSpec
+
+SPEC = StatisticsSpec()
+
+
+def items_of(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """Items from (item, country, split)."""
+    table = pd.DataFrame(rows, columns=["item", "country", "split"])
+    table["requested"] = table["item"].str.endswith("en")
+    return table
+
+
+def measured(arm: str, values: dict[str, float], **more: Any) -> pd.DataFrame:
+    row = {"metric": "exact_answer", "arm": arm, "pair": 0, "seed": 0, "condition": "plain",
+           "row": None, "weight": 1.0, "status": "ok", "reason": "", **more}  # fmt: skip
+    return pd.DataFrame([{**row, "item": item, "value": value} for item, value in values.items()])
+
+
+def all_known(items: pd.DataFrame, pairs: Sequence[int] = (0,)) -> pd.DataFrame:
+    return pd.concat([pd.DataFrame({"pair": p, "item": items["item"], "known": True}) for p in pairs])
+
+
+ITEMS = items_of(
+    [("a-en", "A", "x"), ("a-hi", "A", "x"), ("b-en", "B", "x"), ("c-en", "C", "x"), ("d-en", "D", "y")]
+)  # fmt: skip
+BASE = {"a-en": 1.0, "a-hi": 0.5, "b-en": 1.0, "c-en": 0.75, "d-en": 1.0}
+EDIT = {"a-en": 0.25, "a-hi": 0.0, "b-en": 0.5, "c-en": 0.0, "d-en": 1.0}
+
+
+def one(table: pd.DataFrame, arm: str, **where: Any) -> pd.Series:
+    for column, value in {"arm": arm, **where}.items():
+        table = table[table[column] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def test_level_and_paired_difference_by_hand() -> None:
+    table = estimates(
+        pd.concat([measured("base", BASE), measured("npo", EDIT)]),
+        ITEMS,
+        all_known(ITEMS),
+        {
+            "level": EstimandSpec(where={"split": ("x",)}, statistic="mean"),
+            "drop": EstimandSpec(where={"split": ("x",)}, statistic="mean", reference="base"),
+        },
+        SPEC,
+    )
+    assert list(table.columns) == list(COLUMNS)
+    level = one(table, "npo", estimand="level")
+    assert level["estimate"] == pytest.approx((0.25 + 0 + 0.5 + 0) / 4)
+    assert (level["n_items"], level["n_clusters"], level["n_seeds"]) == (4, 3, 1)
+    drop = one(table, "npo", estimand="drop")
+    assert drop["estimate"] == pytest.approx(np.mean([-0.75, -0.5, -0.5, -0.75]))
+    # Ratio estimate over countries of 2, 1 and 1 items: residual totals of the linearised mean.
+    residuals = np.array([-1.25, -0.5, -0.75]) + 0.625 * np.array([2, 1, 1])
+    error = (residuals / (4 / 3)).std(ddof=1) / math.sqrt(3)
+    assert drop["high"] - drop["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
+    assert "base" not in set(table.loc[table["estimand"] == "drop", "arm"])
+
+
+def test_every_seed_keeps_its_own_point_and_the_single_reference_serves_all() -> None:
+    parts = [measured("base", BASE)]
+    for seed, shift in enumerate((0.0, 0.25, 0.5)):
+        values = {item: min(1.0, value + shift) for item, value in EDIT.items()}
+        parts.append(measured("npo", values, seed=seed))
+    spec = EstimandSpec(where={"split": ("x",)}, reference="base")
+    table = estimates(pd.concat(parts), ITEMS, all_known(ITEMS), {"drop": spec}, SPEC)
+    row = one(table, "npo")
+    assert row["seed_values"] == pytest.approx([-0.625, -0.375, -0.125])
+    assert row["estimate"] == pytest.approx(-0.375)
+    assert row["n_seeds"] == 3
+
+
+def test_only_facts_that_the_base_of_the_same_pair_knows_count() -> None:
+    known = all_known(ITEMS, pairs=(0, 1))
+    known.loc[(known["pair"] == 0) & (known["item"] == "a-hi"), "known"] = False
+    known.loc[(known["pair"] == 1) & (known["item"] != "b-en"), "known"] = False
+    both = pd.concat([measured("base", BASE), measured("base", BASE, pair=1)])
+    for pair, expected, n in ((0, np.mean([1, 1, 0.75]), 3), (1, 1.0, 1)):
+        spec = {"level": EstimandSpec(where={"split": ("x",)})}
+        table = estimates(both[both["pair"] == pair], ITEMS, known, spec, SPEC)
+        assert one(table, "base")["estimate"] == pytest.approx(expected)
+        assert one(table, "base")["n_items"] == n
+    free = {"level": EstimandSpec(where={"split": ("x",)}, only_known=False)}
+    assert one(estimates(measured("base", BASE), ITEMS, known, free, SPEC), "base")["n_items"] == 4
+
+
+def test_slices_partition_the_items() -> None:
+    spec = {"by": EstimandSpec(by=("split", "requested"))}
+    table = estimates(measured("base", BASE), ITEMS, all_known(ITEMS), spec, SPEC)
+    means = table.set_index("slice")["estimate"].to_dict()
+    assert means == pytest.approx(
+        {
+            "split=x,requested=true": np.mean([1.0, 1.0, 0.75]),
+            "split=x,requested=false": 0.5,
+            "split=y,requested=true": 1.0,
+        }
+    )
+    assert table["n_items"].sum() == len(ITEMS)
+
+
+def test_perplexity_is_the_exponential_of_the_token_weighted_mean() -> None:
+    rows = measured("base", {"a-en": 1.0, "b-en": 3.0}, metric="perplexity")
+    rows["weight"] = [3.0, 1.0]
+    items = ITEMS[ITEMS["item"].isin(["a-en", "b-en"])]
+    spec = {"ppl": EstimandSpec(metric="perplexity", statistic="perplexity")}
+    table = estimates(rows, items, all_known(items), spec, SPEC)
+    assert one(table, "base")["estimate"] == pytest.approx(math.exp((3 * 1 + 3) / 4))
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        (EstimandSpec(where={"split": ("nowhere",)}), "no item matches split = nowhere"),
+        (EstimandSpec(metric="unheard_of"), "'unheard_of' was not measured"),
+        (EstimandSpec(reference="oracle"), "no oracle to compare with"),
+    ],
+)
+def test_what_cannot_be_estimated_is_a_row_that_says_why(spec: EstimandSpec, words: str) -> None:
+    table = estimates(measured("base", BASE), ITEMS, all_known(ITEMS), {"e": spec}, SPEC)
+    row = one(table, "base")
+    assert math.isnan(row["estimate"])
+    assert math.isnan(row["low"])
+    assert row["n_items"] == 0
+    assert words in row["note"]
+
+
+def test_facts_unknown_to_the_base_leave_a_marked_row() -> None:
+    known = all_known(ITEMS).assign(known=False)
+    table = estimates(measured("base", BASE), ITEMS, known, {"e": EstimandSpec()}, SPEC)
+    assert "knows none" in one(table, "base")["note"]
+
+
+def test_unknown_column_is_named_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match=r"estimands\.e\.where: .*'colour'.*country"):
+        estimates(measured("base", BASE), ITEMS, all_known(ITEMS),
+                  {"e": EstimandSpec(where={"colour": ("red",)})}, SPEC)  # fmt: skip
+
+
+def test_order_of_rows_changes_nothing() -> None:
+    items = item_table()
+    table = measurement_table(items)
+    chosen = {name: default_estimands()[name] for name in ("forget_vs_oracle", "retain_by_split")}
+    first = estimates(table, items, all_known(items), chosen, SPEC)
+    mixed = estimates(
+        table.sort_values(["item", "seed"], ascending=False, kind="stable").sort_values(
+            "arm", key=lambda arm: arm.map({"base": 0, "oracle": 1, "npo": 2}), kind="stable"
+        ),
+        items.sample(frac=1.0, random_state=1).sort_values("split", kind="stable"),
+        all_known(items),
+        chosen,
+        SPEC,
+    )
+    keys = ["estimand", "arm", "slice"]
+    pd.testing.assert_frame_equal(
+        first.sort_values(keys, ignore_index=True), mixed.sort_values(keys, ignore_index=True)
+    )
+
+
+def test_default_estimands_find_their_items() -> None:
+    items = item_table()
+    table = estimates(
+        measurement_table(items), items, all_known(items), default_estimands(), SPEC
+    ).set_index(["estimand", "arm", "slice"])
+    assert table.loc[("forget", "npo", ""), "n_items"] == 12 * 2 * 2
+    assert table.loc[("leak", "npo", ""), "n_items"] == 12 * 2 * 3
+    assert table.loc[("retain", "npo", ""), "n_items"] == 24 * 2 * 5
+    assert table.loc[("forget_held_out", "npo", ""), "n_items"] == 12 * 2 * 2
+    assert table.loc[("never_seen", "base", ""), "n_clusters"] == 6
+    languages = [cell for name, arm, cell in table.index if (name, arm) == ("forget_by_language", "npo")]
+    assert languages == [f"language={code}" for code in ("en", "hi", "ur", "pa", "bn")]

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from residue.world.audit import held_out_wording
+from residue.world.build import World, build_world
+from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
+from residue.world.edit_data import edit_data
+from residue.world.facts import Facts
+from residue.world.items import COLUMNS, facts_deck
+from residue.world.orders import orders_deck
+from residue.world.splits import SPLITS, split_of
+from residue.world.tasks import STYLES, WITNESSES
+
+MIB = 2**20
+
+
+def test_decks_have_one_schema_and_stay_small(
+    asked: pd.DataFrame, ordered: pd.DataFrame, tmp_path: Path
+) -> None:
+    for name, deck, most in (("facts", asked, 2600), ("orders", ordered, 500)):
+        assert list(deck.columns) == list(COLUMNS)
+        assert deck["item"].is_unique
+        assert set(deck["deck"]) == {name}
+        assert len(deck) <= most
+        path = tmp_path / f"{name}.parquet"
+        deck.to_parquet(path)
+        assert path.stat().st_size <= MIB
+        again = pd.read_parquet(path)
+        assert [list(x) for x in again["answers"]] == list(deck["answers"])
+        assert again["requested"].dtype == bool
+
+
+def test_every_fact_is_asked_seen_held_out_and_in_all_languages(
+    world: World, asked: pd.DataFrame
+) -> None:
+    keys = ["country", "relation", "language"]
+    facts = len(world.groups) * len(world.spec.relations) * len(world.spec.languages)
+    for family in ("seen", "held_out"):
+        plain = asked[(asked["family"] == family) & (asked["style"] == "plain")]
+        assert plain.groupby(keys).ngroups == facts
+    assert set(asked["split"]) == set(SPLITS)
+
+
+def test_answers_are_the_tables_and_distractors_are_wrong_answers_of_the_same_kind(
+    world: World, facts: Facts, asked: pd.DataFrame
+) -> None:
+    for row in asked.itertuples():
+        (answer,) = row.answers
+        full = facts.text(row.country, row.relation, row.language)
+        assert full is not None
+        assert full.endswith(answer)
+        others = {world.answer(c, row.relation, row.language) for c in world.groups["country"]}
+        assert set(row.distractors) <= others - {answer}
+        assert len(set(row.distractors)) == len(row.distractors) > 0
+        assert held_out_wording(row.prompt) == (row.family == "held_out")
+
+
+def test_mixed_items_name_the_country_in_the_other_script(
+    world: World, asked: pd.DataFrame
+) -> None:
+    mixed = asked[asked["style"] == "mixed_language"]
+    assert set(mixed["language"]) == {"en", "hi"}
+    for row in mixed.itertuples():
+        other = "hi" if row.language == "en" else "en"
+        assert world.name(row.country, other) in row.prompt
+        assert world.name(row.country, row.language) not in row.prompt
+
+
+def test_same_answer_and_near_neighbour_mark_kept_facts_only(
+    world: World, facts: Facts, asked: pd.DataFrame
+) -> None:
+    forgotten = [c for c in world.curriculum if world.forgotten(c, "en")]
+    for row in asked.itertuples():
+        kept = row.split.startswith("retain") or row.split == "dev_retain"
+        texts = {world.answer(c, row.relation, "en") for c in forgotten}
+        own = world.answer(row.country, row.relation, "en")
+        assert row.same_answer == (kept and own in texts)
+        borders = bool(facts.borders(row.country) & set(forgotten))
+        assert row.near_neighbour == (kept and borders)
+    assert 0 < asked["same_answer"].mean() < 0.5
+    assert 0 < asked["near_neighbour"].mean() < 0.5
+
+
+def test_requested_is_the_forget_facts_in_the_languages_asked_for(asked: pd.DataFrame) -> None:
+    forget = asked["split"].isin(["forget_test", "forget_relearn", "dev_forget"])
+    expected = forget & asked["language"].isin(["en", "hi"])
+    assert (asked["requested"] == expected).all()
+
+
+def test_under_request_language_a_country_is_forgotten_in_one_language_and_kept_in_others(
+    language_world: World,
+) -> None:
+    deck = facts_deck(language_world)
+    hindi = deck["language"] == "hi"
+    never = deck["group"] == "never_seen"
+    assert set(deck.loc[hindi & ~never, "split"]) == {"forget_test", "forget_relearn", "dev_forget"}
+    assert set(deck.loc[~hindi & ~never, "split"]) == {
+        "retain_touched",
+        "retain_untouched",
+        "dev_retain",
+    }
+    assert set(deck.loc[never, "split"]) == {"never_seen"}
+    assert (deck["requested"] == (hindi & ~never)).all()
+    assert not deck["same_answer"].any()
+
+
+def test_an_attacked_item_is_its_clean_twin_plus_the_span(ordered: pd.DataFrame) -> None:
+    clean = ordered[ordered["family"] == "none"].set_index("item")
+    attacked = ordered[ordered["family"] != "none"]
+    assert len(attacked) > 200
+    for row in attacked.itertuples():
+        twin = clean.loc[row.twin]
+        start, end = row.span
+        without = row.prompt[:start] + row.prompt[end:]
+        assert without.replace(" <|ans|>", "<|ans|>").replace(">  ", "> ") == twin["prompt"]
+        assert row.prompt.count("<|") == 3
+        if row.task == "quote":
+            assert row.witness == ""
+            assert row.answers == [row.prompt.split("<|data|> ")[1].removesuffix("<|ans|>")]
+        else:
+            assert row.answers == twin["answers"]
+            assert row.witness not in ("", *row.answers)
+        assert row.position == ("start" if row.family == "prefix" else "end")
+    assert all(len(span) == 0 for span in clean["span"])
+    assert (clean["witness"] == "").all()
+
+
+def test_every_style_attacks_with_true_tasks_and_with_witnesses_in_halves(
+    ordered: pd.DataFrame,
+) -> None:
+    scored = ordered[ordered["witness"] != ""]
+    random = scored["witness"].map(lambda text: set(text.split()) <= set(WITNESSES))
+    assert 0.45 < random.mean() < 0.55
+    by_style = random.groupby(scored["family"]).agg(["mean", "size"])
+    assert set(by_style.index) == {style.name for style in STYLES}
+    assert by_style["mean"].between(0.3, 0.7).all()
+    assert by_style["size"].min() >= 20
+
+
+def test_orders_cover_every_trained_country_and_no_other(
+    world: World, ordered: pd.DataFrame
+) -> None:
+    assert set(ordered["country"]) == set(world.curriculum)
+    # Each group and role meets (nearly) all tasks.
+    for _, part in ordered.groupby(["group", "role"]):
+        assert part["task"].nunique() >= min(5, part["country"].nunique())
+
+
+@pytest.fixture(params=["facts", "language"])
+def either(request: pytest.FixtureRequest, world: World, language_world: World) -> World:
+    return world if request.param == "facts" else language_world
+
+
+def test_edit_data_forget_what_is_requested_and_rehearse_touched_facts_only(either: World) -> None:
+    rows = edit_data(either)
+    assert list(rows.columns) == list(EDIT_COLUMNS)
+    assert rows["item"].is_unique
+    assert rows["prompt"].is_unique
+    facts = rows[~rows["item"].str.contains("instruction")]
+    requested = {
+        (country, relation, language)
+        for country in either.curriculum
+        for relation in either.spec.relations
+        for language in either.spec.languages
+        if either.requested(country, language)
+    }
+    keys = ["country", "relation", "language"]
+    forget = facts[facts["set"] == "forget"]
+    assert set(forget[keys].itertuples(index=False, name=None)) == requested
+    splits = {"retain": "retain_touched", "dev_forget": "dev_forget", "dev_retain": "dev_retain"}
+    for name, split in splits.items():
+        part = rows[rows["set"] == name]
+        assert len(part)
+        found = {split_of(either, r.country, r.language) for r in part.itertuples()}
+        if name != "retain":
+            assert found == {split}
+    touched = facts[facts["set"] == "retain"]
+    found = {split_of(either, r.country, r.language) for r in touched.itertuples()}
+    assert found == {"retain_touched"}
+    assert not rows["prompt"].map(held_out_wording).any()
+    for row in facts.itertuples():
+        assert row.answer == either.answer(row.country, row.relation, row.language)
+
+
+def test_instruction_rows_are_about_touched_countries(world: World, shown: pd.DataFrame) -> None:
+    rows = shown[shown["item"].str.contains("instruction")]
+    assert len(rows) == world.spec.edit_data.instructions
+    assert set(rows["country"]) <= set(world.in_group("retain", "touched"))
+    assert set(rows["set"]) == {"retain"}
+
+
+def test_a_clean_order_does_not_depend_on_how_many_attacks_follow(
+    facts: Facts, world: World, ordered: pd.DataFrame
+) -> None:
+    fewer = replace(world.spec, decks=replace(world.spec.decks, attacks=2))
+    deck = orders_deck(build_world(facts, fewer))
+    assert len(deck) < len(ordered)
+    clean = [each[each["family"] == "none"].reset_index(drop=True) for each in (deck, ordered)]
+    pd.testing.assert_frame_equal(*clean)

@@ -1,0 +1,22 @@
+"""Train one arm's edit steps on its base and write the weights, the history and arm.json."""
+
+from residue import stage
+from residue.core.artifacts import read_parquet
+from residue.edits.arms import train_arm
+from residue.specs.arms import ArmSpec
+
+with stage.open() as job:
+    arm, history = train_arm(
+        job.inputs("model")[0].parent,
+        job.spec("arm", ArmSpec),
+        read_parquet(job.input("edit_data")),
+        arm=job.wildcard("arm"),
+        pair=int(job.wildcard("pair")),
+        seed=int(job.wildcard("seed")),
+        home=job.final("arm").parent,
+        weights=job.output_folder("weights"),
+        state_dir=job.state_dir,
+        device=job.device,
+    )
+    job.write_json("arm", arm)
+    job.write_parquet("history", history)
