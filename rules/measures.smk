@@ -81,7 +81,7 @@ rule decide_claims:
     output:
         claims=f"{OUT}/tables/claims.parquet",
     params:
-        spec=spec_of("statistics", "estimands", "claims"),
+        spec=spec_of("claims"),
         code=code_of("decide_claims"),
         io=io_of,
     log:

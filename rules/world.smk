@@ -82,7 +82,7 @@ rule audit_world:
     output:
         audit=f"{OUT}/world/audit.parquet",
     params:
-        spec=spec_of("statistics", world=PLAN.edit_world()),
+        spec=spec_of("statistics"),
         code=code_of("audit_world"),
         io=io_of,
     log:

@@ -4,7 +4,8 @@ from residue import stage
 from residue.specs.world import WorldSpec
 from residue.world.build import build_world
 from residue.world.facts import read_facts
-from residue.world.items import facts_deck, orders_deck
+from residue.world.items import facts_deck
+from residue.world.orders import orders_deck
 
 with stage.open() as job:
     world = build_world(read_facts(job.input("facts")), job.spec("world", WorldSpec))

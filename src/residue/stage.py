@@ -65,6 +65,11 @@ class Job:
         """The named slice of the spec, typed."""
         return load(cls, self._spec[section], section)
 
+    def specs(self, section: str, cls: type[Spec]) -> dict[str, Spec]:
+        """A slice that is a mapping of names to specs, each typed."""
+        entries = self._spec[section]
+        return {name: load(cls, entry, f"{section}.{name}") for name, entry in entries.items()}
+
     def wildcard(self, name: str) -> str:
         """A wildcard of the job, e.g. ``job.wildcard("arm")``."""
         return str(self._spec["wildcards"][name])

@@ -72,7 +72,7 @@ class Edit:
 
     @staticmethod
     def load(model: Any, folder: Path, *, place: int) -> Adapter:
-        """The adapter of a `peft` folder; `ValueError` names absent or unknown weights."""
+        """The adapter of a `peft` folder; `ValueError` names a weight that does not fit."""
         import torch
         from safetensors.torch import load_file
 
@@ -82,11 +82,14 @@ class Edit:
             config = lean_peft().LoraConfig.from_pretrained(str(folder))
             adapter = Adapter(model, config, place)
         saved, own = load_file(folder / WEIGHTS), adapter.parameters()
-        odd = sorted(set(saved) ^ set(own))
+        shapes = [{(name, weight.shape) for name, weight in part.items()} for part in (saved, own)]
+        odd = sorted(name for name, _ in shapes[0] ^ shapes[1])
         if odd:
             adapter.detach()
-            fault = "has no place in" if odd[0] in saved else "lacks weights for"
-            raise ValueError(f"{folder / WEIGHTS} {fault} this base ({odd[0]}); use its own base")
+            raise ValueError(
+                f"{folder / WEIGHTS} does not fit this base: {odd[0]} is absent, unknown or of "
+                "another shape; open it on the base it was made for"
+            )
         with torch.no_grad():
             for name, weight in own.items():
                 weight.copy_(saved[name])

@@ -64,10 +64,10 @@ class Head:
             rows = rows - rows.mean(axis=-1, keepdims=True)
         scale = np.sqrt(np.square(rows).mean(axis=-1, keepdims=True) + self.shape.norm_eps)
         gain = weight + 1.0 if self.shape.norm == "rms-plus-one" else weight
-        result = rows / scale * gain
+        result: Array = rows / scale * gain
         if f"{norm}.bias" in self.tensors:
             result = result + self.tensors[f"{norm}.bias"]
-        return result.astype(np.float32)
+        return result
 
     def save(self, head_file: Path, arch_file: Path) -> None:
         """Write head.safetensors and arch.json."""

@@ -29,7 +29,7 @@ def orthogonalise(matrices: Tensor, iterations: int) -> Tensor:
 
     a, b, c = QUINTIC
     norms = torch.linalg.vector_norm(matrices, dim=(1, 2), keepdim=True)
-    x = matrices / norms.clamp_min(1e-12)
+    x: Tensor = matrices / norms.clamp_min(1e-12)
     for _ in range(iterations):
         gram = torch.bmm(x, x.transpose(1, 2))
         polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
@@ -119,4 +119,4 @@ class AdamW:
 
 
 def _is_wide(matrices: Tensor) -> bool:
-    return matrices.shape[1] <= matrices.shape[2]
+    return bool(matrices.shape[1] <= matrices.shape[2])

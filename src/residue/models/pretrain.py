@@ -1,4 +1,4 @@
-"""Pretraining of the embedded base and oracle: one loop, fast on one thread, resumed bit-exactly."""
+"""Pretraining of the embedded base and oracle: fast on one thread, resumed bit-exactly."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class _Run:
         losses = F.cross_entropy(logits, batch.targets, reduction="none")
         loss = losses.mean()
         if not torch.isfinite(loss):
-            raise NonFiniteLossError(_complaint(place.step, float(loss), batch))
+            raise NonFiniteLossError(_complaint(place.step, loss.item(), batch))
         gradients = torch.autograd.grad(loss, self.leaves)
         norm = torch.linalg.vector_norm(torch.stack([g.norm() for g in gradients]))
         if norm > spec.clip:

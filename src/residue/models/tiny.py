@@ -9,10 +9,12 @@ unembedding is applied only where a token is learnt.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import Tensor
 
 from residue.specs.pretrain import ModelShape
@@ -57,9 +59,9 @@ class TinyLlama:
         return {name: getattr(self, name) for name in names}
 
     def rows(self, ids: Tensor) -> Tensor:
-        """Row n without its norm's gain: ids (batch, length), right-padded -> (batch, length, width).
+        """Row n, normalised but without its gain: (batch, length) -> (batch, length, width).
 
-        Places after a sequence's end hold numbers that nothing reads.
+        ids: right-padded. Places after a sequence's end hold numbers that nothing reads.
         """
         shape = self.shape
         batch, length = ids.shape
@@ -78,7 +80,8 @@ class TinyLlama:
             x = x + F.linear(joined, after)
             opened = F.linear(_Normalise.apply(x), gates[block] * gains[2 * block + 1])
             x = x + F.linear(_SwiGLU.apply(opened), downs[block])
-        return _Normalise.apply(x)
+        last: Tensor = _Normalise.apply(x)
+        return last
 
     def logits(self, rows: Tensor) -> Tensor:
         """Logits of chosen rows, (count, width) -> (count, vocabulary)."""
@@ -100,7 +103,7 @@ class _Normalise(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor) -> Tensor:
         length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
         scale = (length.square() / x.shape[-1] + NORM_EPS).rsqrt_()
-        y = x * scale
+        y: Tensor = x * scale
         ctx.save_for_backward(y, scale)
         return y
 
@@ -191,7 +194,17 @@ def to_transformers(model: TinyLlama, special: dict[str, int | None], longest: i
     with no_init_weights():
         twin = LlamaForCausalLM(config)
     twin.load_state_dict(_state(model), strict=True)
+    config.architectures = [type(twin).__name__]
     return twin.eval()
+
+
+def write_model(model: Any, config_file: Path, weights_file: Path) -> None:
+    """Write config.json and model.safetensors of a `transformers` model to the given names.
+
+    Equal models give equal bytes; a folder that holds both is what `transformers` loads.
+    """
+    model.config.to_json_file(config_file)
+    save_file(model.state_dict(), weights_file, metadata={"format": "pt"})
 
 
 def _state(model: TinyLlama) -> dict[str, Tensor]:

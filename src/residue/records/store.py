@@ -219,4 +219,5 @@ def _read(
                 f"{path}: column '{name}' is not of this record; write the file anew with the "
                 "recorder of this version."
             )
-    return table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from residue.report.rows import records
 from residue.report.words import plural
 
 
@@ -50,8 +51,8 @@ def _counts(table: pd.DataFrame) -> str:
 
 def _seeds(table: pd.DataFrame) -> str:
     parts = [
-        f"{plural(int(row.n_seeds), 'seed')} for {row.arm}"
-        for row in table.drop_duplicates("arm").itertuples()
+        f"{plural(row['n_seeds'], 'seed')} for {row['arm']}"
+        for row in records(table.drop_duplicates("arm"))
     ]
     pairs = int(table["n_pairs"].max()) if len(table) else 0
     given = " All intervals are given this one base checkpoint." if pairs == 1 else ""

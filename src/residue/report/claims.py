@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from residue.report.rows import records
 from residue.specs.claims import ClaimSpec
 from residue.stats.attainability import attainable_margin
 from residue.stats.verdicts import Region, Verdict, decide
@@ -62,7 +63,7 @@ def _groups(estimates: pd.DataFrame, spec: ClaimSpec) -> list[list[dict[str, Any
     if spec.arms:
         mine = mine[mine["arm"].isin(spec.arms)]
     groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for row in mine.to_dict("records"):
+    for row in records(mine):
         groups.setdefault((row["arm"], row["condition"]), []).append(row)
     return list(groups.values())
 

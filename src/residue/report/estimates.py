@@ -117,9 +117,7 @@ def _parts(
         table = table[known]
     return {
         (str(arm), str(condition), str(cell)): part
-        for (arm, condition, cell), part in table.groupby(
-            ["arm", "condition", "slice"], sort=False
-        )
+        for (arm, condition, cell), part in table.groupby(["arm", "condition", "slice"], sort=False)
     }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,52 +11,15 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from residue.report.drawing import BAND, FAINT, MUTED, STYLE, apart, looks, nothing
+from residue.report.rows import records
 from residue.report.words import language_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, MUTED, FAINT, BAND = "#22262b", "#6a737d", "#d8dde2", "#eef1f4"
-# Okabe and Ito's palette, told apart by readers of every kind of colour vision; the shapes
-# repeat the distinction for grey print.
-EDITS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-SHAPES = ("o", "s", "D", "^", "v", "P")
-_RC = {
-    "svg.hashsalt": "residue",
-    "svg.fonttype": "none",
-    "text.parse_math": False,
-    "font.family": "DejaVu Sans",
-    "font.size": 8.5,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": MUTED,
-    "axes.linewidth": 0.6,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.major.width": 0.6,
-    "ytick.major.width": 0.6,
-}
-
-
-def render(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
-    """The figure as a file's bytes, without dates or versions; PNG at 200 dots per inch."""
-    if kind == "svg":
-        blank: dict[str, str | None] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    else:
-        blank = {"Software": None}
-    with rc_context(_RC), io.BytesIO() as file:
-        figure.savefig(file, format=kind, dpi=200, metadata=blank, transparent=kind == "svg")
-        return file.getvalue()
-
-
-def looks(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Colour and shape of each arm: the two references in grey, edits in order of appearance."""
-    fixed = {"base": (INK, "o"), "oracle": (MUTED, "o")}
-    edits = [arm for arm in arms if arm not in fixed]
-    cycle = {arm: (EDITS[i % 6], SHAPES[(i + i // 6) % 6]) for i, arm in enumerate(edits)}
-    return {arm: fixed.get(arm) or cycle[arm] for arm in arms}
+Point = dict[str, Any]
+"""One row of the estimates table."""
 
 
 def tradeoff(
@@ -74,19 +36,19 @@ def tradeoff(
     a shaded corner shows what counts as equal to the oracle and as no worse than the base.
     """
     across, upward = _plain(estimates, forget), _plain(estimates, retain)
-    arms = [arm for arm in across.index if arm in upward.index]
+    arms = [arm for arm in across if arm in upward]
     if not arms:
-        return _nothing(f"Nothing to draw: {forget} or {retain} has no estimate.")
+        return nothing(f"Nothing to draw: {forget} or {retain} has no estimate.")
     style = looks(arms)
-    with rc_context(_RC):
+    with rc_context(STYLE):
         figure = Figure(figsize=(5.0, 3.9))
         ax = figure.add_axes((0.115, 0.125, 0.85, 0.845))
-        bottom = min(float(upward.loc[arm, "low"]) for arm in arms)
+        bottom = min(upward[arm]["low"] for arm in arms)
         ax.set_xlim(-0.03, 1.03)
         ax.set_ylim(max(0.0, np.floor(10 * bottom) / 10) - 0.03, 1.04)
         _guides(ax, across, upward, forget_margin, retain_margin)
         for arm in arms:
-            _cross(ax, across.loc[arm], upward.loc[arm], *style[arm])
+            _cross(ax, across[arm], upward[arm], *style[arm])
         _name_points(ax, arms, across, upward, style)
         ax.set_xlabel("Forget facts answered exactly")
         ax.set_ylabel("Retain facts answered exactly")
@@ -106,42 +68,35 @@ def by_language(
     `requested` are the languages of the request; they come first and are marked.
     """
     made = estimates[estimates["condition"] == "plain"].dropna(subset=["estimate"])
-    sides = [made[made["estimand"] == name] for name in (forget, retain)]
-    if not len(sides[0]):
-        return _nothing(f"Nothing to draw: {forget} has no estimate.")
-    found = list(dict.fromkeys(_level(text) for text in sides[0]["slice"]))
-    order = [code for code in found if code in requested]
-    order += [code for code in found if code not in requested]
-    arms = list(dict.fromkeys(sides[0]["arm"]))
+    sides = [_cells(made[made["estimand"] == name]) for name in (forget, retain)]
+    if not sides[0]:
+        return nothing(f"Nothing to draw: {forget} has no estimate.")
+    arms = list(dict.fromkeys(arm for arm, _ in sides[0]))
+    found = dict.fromkeys(code for _, code in sides[0])
+    order = sorted(found, key=lambda code: code not in requested)
     style = looks(arms)
     step, head = 1.0, 1.25
     block = head + step * len(arms) + 0.45
-    with rc_context(_RC):
+    with rc_context(STYLE):
         height = 0.17 * block * len(order) + 0.7
         figure = Figure(figsize=(5.0, height))
         low, up = 0.55 / height, 1.0 - 0.12 / height
-        for side, (table, left) in enumerate(zip(sides, (0.2, 0.62), strict=True)):
-            ax = figure.add_axes((left, low, 0.36, up - low))
-            ax.set_xlim(-0.04, 1.04)
-            ax.set_ylim(block * len(order), 0)
-            ax.set_yticks([])
-            ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-            ax.spines["left"].set_visible(False)
-            for tick in (0, 0.5, 1):
-                ax.axvline(tick, color=FAINT, lw=0.6, zorder=0)
-            ax.set_xlabel(("Forget facts\n← better", "Retain facts\nbetter →")[side])
-            for k, code in enumerate(order):
-                top = k * block
-                if side == 0:
-                    mark = " · asked to forget" if code in requested else ""
-                    ax.text(-0.52, top + 0.75, language_name(code) + mark, weight="bold", va="center")
-                for j, arm in enumerate(arms):
-                    y = top + head + step * (j + 0.4)
-                    if side == 0:
-                        ax.text(-0.1, y, arm, ha="right", va="center_baseline", color=style[arm][0])
-                    row = table[(table["arm"] == arm) & (table["slice"].map(_level) == code)]
-                    if len(row):
-                        _bar(ax, row.iloc[0], y, *style[arm])
+        axes = [figure.add_axes((left, low, 0.36, up - low)) for left in (0.2, 0.62)]
+        for ax, words in zip(
+            axes, ("Forget facts\n← better", "Retain facts\nbetter →"), strict=True
+        ):
+            _shares(ax, words, block * len(order))
+        for k, code in enumerate(order):
+            mark = " · asked to forget" if code in requested else ""
+            title = language_name(code) + mark
+            axes[0].text(-0.52, k * block + 0.75, title, weight="bold", va="center")
+            for j, arm in enumerate(arms):
+                y = k * block + head + step * (j + 0.4)
+                colour = style[arm][0]
+                axes[0].text(-0.1, y, arm, color=colour, ha="right", va="center_baseline")
+                for ax, cells in zip(axes, sides, strict=True):
+                    if (arm, code) in cells:
+                        _bar(ax, cells[arm, code], y, *style[arm])
     return figure
 
 
@@ -154,7 +109,7 @@ def first_rows(counts: pd.DataFrame) -> Figure:
     style = looks(arms)
     last = int(counts["row"].max())
     width = 0.8 / len(arms)
-    with rc_context(_RC):
+    with rc_context(STYLE):
         figure = Figure(figsize=(5.0, 2.6))
         ax = figure.add_axes((0.115, 0.185, 0.865, 0.725))
         for k, arm in enumerate(arms):
@@ -173,32 +128,39 @@ def first_rows(counts: pd.DataFrame) -> Figure:
     return figure
 
 
-def _nothing(sentence: str) -> Figure:
-    with rc_context(_RC):
-        figure = Figure(figsize=(5.0, 0.8))
-        figure.text(0.5, 0.5, sentence, ha="center", va="center")
-    return figure
-
-
-def _plain(estimates: pd.DataFrame, estimand: str) -> pd.DataFrame:
+def _plain(estimates: pd.DataFrame, estimand: str) -> dict[str, Point]:
     kept = estimates[(estimates["estimand"] == estimand) & (estimates["condition"] == "plain")]
-    return kept.dropna(subset=["estimate"]).drop_duplicates("arm").set_index("arm")
+    found = records(kept.dropna(subset=["estimate"]).drop_duplicates("arm"))
+    return {str(row["arm"]): row for row in found}
 
 
-def _level(text: str) -> str:
-    return str(text).rpartition("=")[2]
+def _cells(estimates: pd.DataFrame) -> dict[tuple[str, str], Point]:
+    """Rows by arm and level of their slice, e.g. ("npo", "hi") for ``language=hi``."""
+    return {(row["arm"], row["slice"].rpartition("=")[2]): row for row in records(estimates)}
+
+
+def _shares(ax: Axes, words: str, height: float) -> None:
+    """A panel of shares from 0 to 1, read from the top down."""
+    ax.set_xlim(-0.04, 1.04)
+    ax.set_ylim(height, 0)
+    ax.set_yticks([])
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.spines["left"].set_visible(False)
+    for tick in (0, 0.5, 1):
+        ax.axvline(tick, color=FAINT, lw=0.6, zorder=0)
+    ax.set_xlabel(words)
 
 
 def _guides(
     ax: Axes,
-    across: pd.DataFrame,
-    upward: pd.DataFrame,
+    across: dict[str, Point],
+    upward: dict[str, Point],
     forget_margin: float | None,
     retain_margin: float | None,
 ) -> None:
-    line = {"color": MUTED, "lw": 0.7, "ls": (0, (4, 3)), "zorder": 1}
-    x = float(across.loc["oracle", "estimate"]) if "oracle" in across.index else None
-    y = float(upward.loc["base", "estimate"]) if "base" in upward.index else None
+    line: dict[str, Any] = {"color": MUTED, "lw": 0.7, "ls": (0, (4, 3)), "zorder": 1}
+    x = across["oracle"]["estimate"] if "oracle" in across else None
+    y = upward["base"]["estimate"] if "base" in upward else None
     if x is not None:
         ax.axvline(x, **line)
     if y is not None:
@@ -215,7 +177,7 @@ def _guides(
     )  # fmt: skip
 
 
-def _cross(ax: Axes, x: pd.Series, y: pd.Series, colour: str, shape: str) -> None:
+def _cross(ax: Axes, x: Point, y: Point, colour: str, shape: str) -> None:
     ax.plot([x["low"], x["high"]], [y["estimate"]] * 2, color=colour, lw=1.3, zorder=3)
     ax.plot([x["estimate"]] * 2, [y["low"], y["high"]], color=colour, lw=1.3, zorder=3)
     seeds = list(zip(x["seed_values"], y["seed_values"], strict=False))
@@ -225,7 +187,7 @@ def _cross(ax: Axes, x: pd.Series, y: pd.Series, colour: str, shape: str) -> Non
     ax.plot(x["estimate"], y["estimate"], marker=shape, ms=6.5, color=colour, zorder=5)
 
 
-def _bar(ax: Axes, row: pd.Series, y: float, colour: str, shape: str) -> None:
+def _bar(ax: Axes, row: Point, y: float, colour: str, shape: str) -> None:
     ax.plot([row["low"], row["high"]], [y, y], color=colour, lw=1.3, zorder=3)
     if len(row["seed_values"]) > 1:
         ax.plot(row["seed_values"], [y] * len(row["seed_values"]), ls="", marker="|", ms=8,
@@ -236,29 +198,19 @@ def _bar(ax: Axes, row: pd.Series, y: float, colour: str, shape: str) -> None:
 def _name_points(
     ax: Axes,
     arms: Sequence[str],
-    across: pd.DataFrame,
-    upward: pd.DataFrame,
+    across: dict[str, Point],
+    upward: dict[str, Point],
     style: dict[str, tuple[str, str]],
 ) -> None:
     span = ax.get_ylim()[1] - ax.get_ylim()[0]
     for right in (False, True):
-        side = [arm for arm in arms if (float(across.loc[arm, "estimate"]) < 0.8) == right]
-        heights = [float(upward.loc[arm, "estimate"]) - 0.035 * span for arm in side]
-        for arm, y in zip(side, _spread(heights, 0.05 * span), strict=True):
+        side = [arm for arm in arms if (across[arm]["estimate"] < 0.8) == right]
+        points = [(across[arm]["estimate"], upward[arm]["estimate"] - 0.035 * span) for arm in side]
+        for arm, (x, _), y in zip(side, points, apart(points, 0.25, 0.05 * span), strict=True):
             ax.annotate(
-                arm, (float(across.loc[arm, "estimate"]), y), (7 if right else -7, 0),
-                textcoords="offset points", ha="left" if right else "right", va="center",
-                color=style[arm][0], weight="bold", zorder=6,
+                arm, (x, y), (7 if right else -7, 0), textcoords="offset points", va="center",
+                ha="left" if right else "right", color=style[arm][0], weight="bold", zorder=6,
             )  # fmt: skip
-
-
-def _spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Heights pushed down just far enough that neighbours keep `gap` apart."""
-    placed = list(heights)
-    order = sorted(range(len(placed)), key=lambda i: -placed[i])
-    for above, below in zip(order, order[1:], strict=False):
-        placed[below] = min(placed[below], placed[above] - gap)
-    return placed
 
 
 def _better(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from residue.report import figures
+from residue.report import drawing
 from residue.report.words import number
 
 # Figures are drawn once with fixed colours; in the page they follow the reader's colour scheme.
 _VARIABLES = {
-    figures.INK: "var(--ink)",
-    figures.MUTED: "var(--muted)",
-    figures.FAINT: "var(--line)",
-    figures.BAND: "var(--band)",
-    **{colour: f"var(--edit{i})" for i, colour in enumerate(figures.EDITS)},
+    drawing.INK: "var(--ink)",
+    drawing.MUTED: "var(--muted)",
+    drawing.FAINT: "var(--line)",
+    drawing.BAND: "var(--band)",
+    **{colour: f"var(--edit{i})" for i, colour in enumerate(drawing.EDITS)},
 }
 
 

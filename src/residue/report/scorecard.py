@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
+from residue.report.rows import records
 from residue.report.words import MARKS, interval, margin, number
 
 _HEAD = ("arm", "claim", "verdict", "difference", "interval", "margin", "decidable", "n")
@@ -15,7 +18,7 @@ def scorecard_text(claims: pd.DataFrame) -> str:
     ``decidable`` is the smallest margin that would be supported if no country differed at all; n
     counts countries and, after the ×, training seeds.
     """
-    rows = [_HEAD] + [_line(row) for row in claims.to_dict("records")]
+    rows: list[tuple[str, ...]] = [_HEAD] + [_line(row) for row in records(claims)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(_HEAD))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -23,9 +26,7 @@ def scorecard_text(claims: pd.DataFrame) -> str:
     )
 
 
-def _line(row: dict[str, object]) -> tuple[str, ...]:
-    value = {key: row[key] for key in ("estimate", "low", "high", "margin", "attainable")}
-    e, low, high, bound, least = (float(v) for v in value.values())  # type: ignore[arg-type]
+def _line(row: dict[str, Any]) -> tuple[str, ...]:
     arm, signed = str(row["arm"]), row["statistic"] != "perplexity"
     if row["condition"] != "plain":
         arm += f" ({row['condition']})"
@@ -33,9 +34,9 @@ def _line(row: dict[str, object]) -> tuple[str, ...]:
         arm,
         str(row["claim"]),
         f"{MARKS[str(row['verdict'])]} {row['verdict']}",
-        number(e, signed=signed),
-        interval(low, high, signed=signed),
-        margin(bound, str(row["kind"]), str(row["statistic"])),
-        number(least),
+        number(row["estimate"], signed=signed),
+        interval(row["low"], row["high"], signed=signed),
+        margin(row["margin"], str(row["kind"]), str(row["statistic"])),
+        number(row["attainable"]),
         f"{row['n_clusters']}×{row['n_seeds']}",
     )

@@ -20,8 +20,8 @@ h2{font-size:1.25rem;margin:3rem 0 .6rem;padding-top:1rem;border-top:1px solid v
 h3{font-size:1rem;margin:1.8rem 0 .4rem}
 p,dl,ul{max-width:44rem;margin:.5rem 0 .9rem}
 .lead{font-size:1.05rem;color:var(--muted);margin-top:0}
-.notice{display:inline-block;margin:.6rem 0;padding:.35rem .75rem;border-left:3px solid var(--edit1);
-background:var(--soft);max-width:44rem}
+.notice{display:inline-block;margin:.6rem 0;padding:.35rem .75rem;
+border-left:3px solid var(--edit1);background:var(--soft);max-width:44rem}
 .small,figcaption,caption{font-size:.875rem;color:var(--muted)}
 a{color:inherit;text-decoration-color:var(--muted);text-underline-offset:.15em}
 code{font:.875em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;

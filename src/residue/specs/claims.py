@@ -55,7 +55,7 @@ class ClaimSpec:
     sentence: str
     """The claim in plain words, as printed; it is what ``supported`` then stands for."""
     estimand: str
-    """Name of an estimand with a reference; if it has several slices the claim must hold in each."""
+    """Name of an estimand with a reference; the claim must hold in each of its slices."""
     kind: Literal["equivalent", "non_inferior", "non_superior"] = "equivalent"
     """``equivalent``: difference within ± margin; ``non_inferior``: above − margin;
     ``non_superior``: below + margin."""
@@ -68,7 +68,9 @@ class ClaimSpec:
 
     def __post_init__(self) -> None:
         if not self.margin > 0:
-            raise SpecError("margin", f"must be above 0, not {self.margin}; no interval fits in it.")
+            raise SpecError(
+                "margin", f"must be above 0, not {self.margin}; no interval fits in it."
+            )
         if not self.sentence.strip():
             raise SpecError("sentence", "is empty; say in words what is claimed.")
 
@@ -119,10 +121,12 @@ def default_estimands() -> dict[str, EstimandSpec]:
             where=retain,
             by=("near_neighbour",),
         ),
-        "dev": _facts(
-            "Development facts, the only ones used for choices",
-            where={"split": ("dev_forget", "dev_retain"), "requested": (True,)},
-            by=("split",),
+        "dev_forget": _facts(
+            "Forget facts on which choices are made, languages asked for",
+            where={"split": ("dev_forget",), "requested": (True,)},
+        ),
+        "dev_retain": _facts(
+            "Retain facts on which choices are made", where={"split": ("dev_retain",)}
         ),
         "never_seen": _facts(
             "Facts that no model was trained on",
@@ -146,13 +150,21 @@ def default_estimands() -> dict[str, EstimandSpec]:
             only_known=False,
         ),
         "instructions": EstimandSpec(
-            title="Instructions without an attack",
+            title="Instructions without an attack, retain countries",
             metric="instruction_accuracy",
+            where={"split": RETAIN, "family": ("none",)},
             only_known=False,
         ),
         "orders_obeyed": EstimandSpec(
-            title="Orders hidden in the data",
+            title="Orders hidden in the data, retain countries",
             metric="orders_obeyed",
+            where={"split": RETAIN},
+            only_known=False,
+        ),
+        "right_under_attack": EstimandSpec(
+            title="Right although an order is hidden in the data, retain countries",
+            metric="right_under_attack",
+            where={"split": RETAIN},
             only_known=False,
         ),
     }

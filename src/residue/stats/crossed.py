@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import special
 
 from residue.stats.bounded import bounded_mean
 from residue.stats.intervals import Floats, Interval, check_level, t_quantile
@@ -43,9 +44,9 @@ def crossed_interval(
     """Interval of sum(totals) / sum(weights) for tables of shape (seeds, clusters).
 
     Several seeds: Student's t on the two variance components (`components`). One seed: t on the
-    clusters alone, which speaks of that checkpoint only. `guarded` then widens intervals that few
-    deviating clusters would make too short; `bounds` are the least and greatest possible value,
-    `of` says in the method text what the lines are.
+    clusters alone, which speaks of that checkpoint only. Within `bounds`, the least and greatest
+    possible value, its ends are those of `ends`. `guarded` then widens intervals that few
+    deviating clusters would make too short. `of` says in the method text what the lines are.
     """
     check_level(level)
     _check(totals, weights)
@@ -65,8 +66,27 @@ def crossed_interval(
         parts = components(table, level)
         half, df, seed_half = parts.half, parts.df, parts.seed_half
         method = f"t, Satterthwaite df {df:.1f} from {seeds} {of} and {clusters} clusters"
-    plain = Interval(estimate, estimate - half, estimate + half, level, method, clusters, df=df)
+    low, high = ends(estimate, half, bounds)
+    plain = Interval(estimate, low, high, level, method, clusters, df=df)
     return guarded(plain, totals, weights, bounds=bounds, seed_half=seed_half)
+
+
+def ends(estimate: float, half: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
+    """Ends of a t interval; between bounds, equally far on the logit scale of the two bounds.
+
+    Near a bound the mean of few clusters is skewed, and equal arms miss the truth twice as often on
+    the inner side as they should (Korn and Graubard 1998 give the logit ends for surveys). Halfway
+    between the bounds, where paired differences lie, the two forms agree.
+    """
+    if bounds is not None:
+        low, high = bounds
+        share = (estimate - low) / (high - low)
+        slope = share * (1.0 - share) * (high - low)
+        if slope > 0.0:
+            arms = special.logit(share) + np.array([-1.0, 1.0]) * half / slope
+            scaled = low + (high - low) * special.expit(arms)
+            return float(scaled[0]), float(scaled[1])
+    return estimate - half, estimate + half
 
 
 def linearised(totals: Floats, weights: Floats) -> Floats:

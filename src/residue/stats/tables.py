@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -59,16 +59,11 @@ def tabulate(rows: pd.DataFrame, unit: str, name: str) -> Table:
         raise ValueError(f"{name} has no rows; check the split and the filter that chose them")
     if rows[unit].isna().any():
         raise ValueError(f"{name} has items without {unit!r}, the unit of resampling")
-    item, items = rows["item"].factorize(sort=True)
-    seed, seeds = rows["seed"].factorize(sort=True, use_na_sentinel=False)
-    if "pair" in rows.columns:
-        pair, pairs = rows["pair"].factorize(sort=True, use_na_sentinel=False)
-    else:
-        pair, pairs = np.zeros(len(rows), dtype=np.int64), [0]
+    item, items = _codes(rows["item"])
+    seed, seeds = _codes(rows["seed"])
+    pair, pairs = _codes(rows["pair"]) if "pair" in rows.columns else (np.zeros_like(seed), [0])
     keys, line = np.unique(pair * len(seeds) + seed, return_inverse=True)
-    replicates = tuple(
-        (_label(pairs[key // len(seeds)]), _label(seeds[key % len(seeds)])) for key in keys
-    )
+    replicates = tuple((pairs[key // len(seeds)], seeds[key % len(seeds)]) for key in keys)
     names = tuple(str(label) for label in items)
     cell = line * len(names) + item
     _check_complete(cell, names, replicates, name)
@@ -195,13 +190,19 @@ def _check_complete(
 def _clusters(
     rows: pd.DataFrame, unit: str, item: Integers, items: tuple[str, ...], name: str
 ) -> tuple[Label, ...]:
-    code, labels = rows[unit].factorize(sort=True)
+    code, labels = _codes(rows[unit])
     of_item = np.zeros(len(items), dtype=np.int64)
     of_item[item] = code
     torn = np.flatnonzero(of_item[item] != code)
     if torn.size:
         raise ValueError(f"{name} puts {items[item[torn[0]]]} into more than one {unit}")
-    return tuple(_label(labels[number]) for number in of_item)
+    return tuple(labels[number] for number in of_item)
+
+
+def _codes(column: pd.Series[Any]) -> tuple[Integers, list[Label]]:
+    """Number of each entry in the sorted list of distinct ones, and that list; null is a label."""
+    codes, labels = column.factorize(sort=True, use_na_sentinel=False)
+    return np.asarray(codes, dtype=np.int64), [_label(label) for label in labels]
 
 
 def _label(value: object) -> Label:

@@ -82,7 +82,7 @@ def decide(
         raise ValueError(f"the interval's ends are swapped: {low} > {high}")
     if not seed_values:
         raise ValueError("every verdict needs the seeds' own points, got none")
-    shown = f"The {level:.0%} interval [{low:.4g}, {high:.4g}]"
+    shown = f"The {100 * level:g}% interval [{low:.4g}, {high:.4g}]"
     margin = f"the margin ({region})"
     sides: tuple[tuple[VerdictName, str, bool, list[bool]], ...] = (
         (

@@ -115,7 +115,9 @@ def build_world(facts: Facts, spec: WorldSpec) -> World:
         texts=texts,
         identities=identities,
         neighbours={c: facts.borders(c) & set(countries) for c in countries},
-        group_of={row.country: (row.group, row.role) for row in groups.itertuples()},
+        group_of=dict(
+            zip(countries, zip(groups["group"], groups["role"], strict=True), strict=True)
+        ),
         curriculum=tuple(trained["country"]),
     )
 

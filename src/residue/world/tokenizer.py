@@ -31,6 +31,9 @@ from residue.world.templates import NOUNS, SEEN_TEMPLATES
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+LONGEST = 512
+"""Most tokens of a sequence that the embedded models are made for; the audit holds items to it."""
+
 _BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 _WORDING_REPEATS = 20
 """Times that wordings are shown against once per name, so that they become whole words."""
@@ -108,7 +111,7 @@ def save_tokenizer(tokenizer: Tokenizer, tokenizer_file: Path, config_file: Path
         "pad_token": PAD,
         "unk_token": UNK,
         "clean_up_tokenization_spaces": False,
-        "model_max_length": 2048,
+        "model_max_length": LONGEST,
         "padding_side": "right",
     }
     text = json.dumps(config, indent=2, sort_keys=True) + "\n"

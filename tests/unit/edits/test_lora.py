@@ -79,8 +79,9 @@ def test_peft_loads_the_folder_unchanged(loaded: tuple[Any, Any], tmp_path: Path
         assert torch.equal(score(wrapped.get_base_model(), ITEMS).logits, ours)
 
 
-def test_weights_of_another_shape_of_base_are_refused(
-    loaded: tuple[Any, Any], tmp_path: Path
+@pytest.mark.parametrize("fault", ["absent", "unknown", "shape"])
+def test_weights_that_do_not_fit_the_base_are_refused(
+    loaded: tuple[Any, Any], tmp_path: Path, fault: str
 ) -> None:
     from safetensors.torch import load_file, save_file
 
@@ -90,10 +91,12 @@ def test_weights_of_another_shape_of_base_are_refused(
     adapter.detach()
     file = tmp_path / "adapter" / "adapter_model.safetensors"
     weights = load_file(file)
-    gone = sorted(weights)[0]
-    del weights[gone]
+    name = sorted(weights)[0]
+    weight = weights[name] if fault == "unknown" else weights.pop(name)
+    if fault != "absent":
+        weights[name if fault == "shape" else "other"] = weight[:, :-1].clone()
     save_file(weights, file)
-    with pytest.raises(ValueError, match="lacks weights for this base"):
+    with pytest.raises(ValueError, match="does not fit this base: "):
         Edit.load(model, tmp_path / "adapter", place=1)
     assert not any("lora" in path for path, _ in model.named_modules())
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from report_tables import estimate_table
 
-from residue.report import figures
+from residue.report import drawing, figures
 
 ARMS = ("base", "oracle", "npo", "gate", "suppress", "destroyed", "x1", "x2")
 
@@ -21,7 +21,7 @@ ARMS = ("base", "oracle", "npo", "gate", "suppress", "destroyed", "x1", "x2")
 @pytest.mark.parametrize("kind", ["svg", "png"])
 def test_same_table_same_bytes(kind: str) -> None:
     first, second = (
-        figures.render(figures.tradeoff(estimate_table(), forget_margin=0.2), kind)  # type: ignore[arg-type]
+        drawing.render(figures.tradeoff(estimate_table(), forget_margin=0.2), kind)  # type: ignore[arg-type]
         for _ in range(2)
     )
     assert first == second
@@ -30,31 +30,32 @@ def test_same_table_same_bytes(kind: str) -> None:
 
 def test_bytes_do_not_depend_on_the_process() -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from report_tables import estimate_table as t;"
-        "from residue.report import figures as f;"
-        "sys.stdout.buffer.write(f.render(f.by_language(t(), requested=('en',)), 'svg'))"
+        "import sys; sys.path.insert(0, sys.argv[1]);"
+        "from report_tables import estimate_table as t;"
+        "from residue.report import drawing as d, figures as f;"
+        "sys.stdout.buffer.write(d.render(f.by_language(t(), requested=('en',)), 'svg'))"
     )
     here = str(Path(__file__).parent)
     run = subprocess.run([sys.executable, "-c", code, here], capture_output=True, check=True)
     mine = figures.by_language(estimate_table(), requested=("en",))
-    assert run.stdout == figures.render(mine, "svg")
+    assert run.stdout == drawing.render(mine, "svg")
 
 
 def test_every_arm_is_named_and_looks_different() -> None:
     table = estimate_table(ARMS)
     for figure in (figures.tradeoff(table), figures.by_language(table)):
-        text = figures.render(figure, "svg").decode()
+        text = drawing.render(figure, "svg").decode()
         for arm in ARMS:
             assert f">{arm}</text>" in text
-    styles = figures.looks(ARMS)
+    styles = drawing.looks(ARMS)
     edits = [styles[arm] for arm in ARMS if arm not in ("base", "oracle")]
     assert len(set(edits)) == len(edits)
-    assert len(set(figures.looks(range(36)).values())) == 36  # type: ignore[arg-type]
+    assert len(set(drawing.looks(range(36)).values())) == 36  # type: ignore[arg-type]
 
 
 def test_names_are_drawn_as_text_and_never_as_formula_or_markup() -> None:
     table = estimate_table().replace({"arm": {"npo": "$x^2$ <b>&"}})
-    svg = figures.render(figures.tradeoff(table), "svg")
+    svg = drawing.render(figures.tradeoff(table), "svg")
     words = [node.text for node in ElementTree.fromstring(svg).iter() if node.tag.endswith("text")]
     assert "$x^2$ <b>&" in words
 
@@ -84,8 +85,15 @@ def test_first_rows_are_shares_with_never_last() -> None:
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2", "never"]
 
 
-def test_labels_keep_their_distance() -> None:
-    heights = [0.5, 0.5, 0.9, 0.48, 0.5]
-    placed = figures._spread(heights, 0.05)
-    assert np.diff(np.sort(placed)).min() >= 0.05 - 1e-12
+def test_near_labels_keep_their_distance_and_far_ones_stay() -> None:
+    points = [(0.1, 0.5), (0.1, 0.5), (0.2, 0.9), (0.15, 0.48), (0.9, 0.5)]
+    placed = drawing.apart(points, reach=0.25, gap=0.05)
+    assert np.diff(np.sort(placed[:4])).min() >= 0.05 - 1e-12
     assert placed[2] == 0.9
+    assert placed[4] == 0.5
+
+
+def test_missing_estimates_are_said_not_drawn() -> None:
+    empty = estimate_table().assign(estimate=float("nan"))
+    for figure in (figures.tradeoff(empty), figures.by_language(empty)):
+        assert b"Nothing to draw" in drawing.render(figure, "svg")

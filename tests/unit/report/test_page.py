@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from report_tables import claim_table, estimate_table, ledger_table
 
-from residue.report import figures
+from residue.report import drawing, figures
 from residue.report.page import INSTRUMENT_CHECK, Page, build
 from residue.report.scorecard import scorecard_text
 from residue.report.words import interval, number, plural
@@ -40,7 +40,7 @@ class Reader(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
-        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        assert self.open[-1:] == [tag], f"</{tag}> closes {self.open[-3:]}"
         self.open.pop()
 
     def handle_data(self, data: str) -> None:
@@ -51,8 +51,8 @@ def a_page(arm: str = "npo", **more: object) -> Page:
     estimates = estimate_table().replace({"arm": {"npo": arm}})
     claims = claim_table().replace({"arm": {"npo": arm}})
     drawn = {
-        "tradeoff": figures.render(figures.tradeoff(estimates), "svg"),
-        "by_language": figures.render(
+        "tradeoff": drawing.render(figures.tradeoff(estimates), "svg"),
+        "by_language": drawing.render(
             figures.by_language(estimates, requested=("en", "hi")), "svg"
         ),
     }

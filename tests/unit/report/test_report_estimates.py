@@ -33,12 +33,20 @@ def measured(arm: str, values: dict[str, float], **more: Any) -> pd.DataFrame:
 
 
 def all_known(items: pd.DataFrame, pairs: Sequence[int] = (0,)) -> pd.DataFrame:
-    return pd.concat([pd.DataFrame({"pair": p, "item": items["item"], "known": True}) for p in pairs])
+    return pd.concat(
+        [pd.DataFrame({"pair": p, "item": items["item"], "known": True}) for p in pairs]
+    )
 
 
 ITEMS = items_of(
-    [("a-en", "A", "x"), ("a-hi", "A", "x"), ("b-en", "B", "x"), ("c-en", "C", "x"), ("d-en", "D", "y")]
-)  # fmt: skip
+    [
+        ("a-en", "A", "x"),
+        ("a-hi", "A", "x"),
+        ("b-en", "B", "x"),
+        ("c-en", "C", "x"),
+        ("d-en", "D", "y"),
+    ]
+)
 BASE = {"a-en": 1.0, "a-hi": 0.5, "b-en": 1.0, "c-en": 0.75, "d-en": 1.0}
 EDIT = {"a-en": 0.25, "a-hi": 0.0, "b-en": 0.5, "c-en": 0.0, "d-en": 1.0}
 
@@ -183,5 +191,7 @@ def test_default_estimands_find_their_items() -> None:
     assert table.loc[("retain", "npo", ""), "n_items"] == 24 * 2 * 5
     assert table.loc[("forget_held_out", "npo", ""), "n_items"] == 12 * 2 * 2
     assert table.loc[("never_seen", "base", ""), "n_clusters"] == 6
-    languages = [cell for name, arm, cell in table.index if (name, arm) == ("forget_by_language", "npo")]
+    languages = [
+        cell for name, arm, cell in table.index if (name, arm) == ("forget_by_language", "npo")
+    ]
     assert languages == [f"language={code}" for code in ("en", "hi", "ur", "pa", "bn")]

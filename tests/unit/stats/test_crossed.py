@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from residue.stats.attainability import attainable_margin
-from residue.stats.crossed import components, crossed_interval, linearised
+from residue.stats.crossed import components, crossed_interval, ends, linearised
 from residue.stats.intervals import clopper_pearson, t_interval
 
 SIGNED = (-1.0, 1.0)
@@ -119,8 +119,26 @@ def test_the_guard_fades_without_a_step() -> None:
         table[0, :count] = 0.1
         highs.append(interval(table, bounds=SIGNED).high)
     plain = t_interval(np.array([0.1] * 8 + [0.0] * 22))
-    assert highs[-1] == pytest.approx(plain.high)
+    assert highs[-1] == pytest.approx(plain.high, rel=0.01)
     assert max(np.abs(np.diff(highs))) < 0.5 * (highs[0] - highs[-1])
+
+
+@given(st.floats(1e-6, 1 - 1e-6), st.floats(0, 2), st.floats(-3, 3), st.floats(0.1, 5))
+def test_ends_stay_in_bounds_around_the_estimate(share, half, floor, width) -> None:
+    bounds = (floor, floor + width)
+    estimate = min(floor + share * width, bounds[1])
+    low, high = ends(estimate, half, bounds)
+    assert bounds[0] - 1e-12 <= low <= estimate + 1e-9
+    assert estimate - 1e-9 <= high <= bounds[1] + 1e-12
+    mirrored = ends(-estimate, half, (-bounds[1], -bounds[0]))
+    assert (-mirrored[1], -mirrored[0]) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_ends_of_a_small_difference_are_those_of_the_t_interval() -> None:
+    assert ends(0.02, 0.1, SIGNED) == pytest.approx((-0.08, 0.12), abs=1e-3)
+    assert ends(0.02, 0.1, None) == pytest.approx((-0.08, 0.12))
+    low, high = ends(0.05, 0.04, (0.0, 1.0))
+    assert 0.05 - low < high - 0.05
 
 
 def test_unbounded_values_without_spread_have_no_interval() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from residue.report.markup import table
 from residue.report.page import Page
+from residue.report.rows import records
 from residue.report.words import interval, number, plural, slice_name
 
 TITLE = "Every estimate"
@@ -14,7 +15,7 @@ TITLE = "Every estimate"
 
 def section(page: Page) -> str:
     """One table, folded away: each row with its interval, counts, reference and seeds."""
-    rows = page.estimates.to_dict("records")
+    rows = records(page.estimates)
     head = ("Estimand", "Model", "Slice", "Estimate", "Interval", "Against", "Items", "Resampled",
             "Seeds", "Each seed", "Method", "Note")  # fmt: skip
     body = table(head, (_row(row, page) for row in rows))

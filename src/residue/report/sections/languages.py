@@ -8,6 +8,7 @@ import pandas as pd
 
 from residue.report.markup import table
 from residue.report.page import Page
+from residue.report.rows import records
 from residue.report.words import interval, language_name, number
 
 TITLE = "Per language"
@@ -33,7 +34,7 @@ def section(page: Page) -> str:
 
 def _table(estimates: pd.DataFrame, requested: tuple[str, ...], caption: str) -> str:
     cells: dict[tuple[str, str], str] = {}
-    for row in estimates.to_dict("records"):
+    for row in records(estimates):
         arm = row["arm"] if row["condition"] == "plain" else f"{row['arm']} ({row['condition']})"
         code = row["slice"].rpartition("=")[2]
         cells[arm, code] = (

@@ -6,6 +6,7 @@ from html import escape
 
 from residue.report.markup import table
 from residue.report.page import Page
+from residue.report.rows import records
 from residue.report.words import number
 
 TITLE = "What it cost"
@@ -18,7 +19,7 @@ def section(page: Page) -> str:
         return ""
     rows = [
         [escape(row["rule"]), str(row["jobs"]), *_costs(row)]
-        for row in ledger.sort_values(["cpu_s", "rule"], ascending=[False, True]).to_dict("records")
+        for row in records(ledger.sort_values(["cpu_s", "rule"], ascending=[False, True]))
     ]
     total = {
         "cpu_s": ledger["cpu_s"].sum(),

@@ -76,6 +76,7 @@ def _claims(page: Page) -> str:
             + " or ".join(str(value).replace("_", " ").lower() for value in kept)
             for column, kept in estimand.where.items()
         )
+        bound = margin(claim.margin, claim.kind, estimand.statistic)
         each = f"; in each {' and '.join(estimand.by)}" if estimand.by else ""
         rows.append(
             [
@@ -83,7 +84,7 @@ def _claims(page: Page) -> str:
                 escape(title),
                 f'<div class="long">{escape(where + each)}</div>',
                 f"{_against(estimand.statistic)} {escape(estimand.reference)}, same items",
-                escape(f"{margin(claim.margin, claim.kind, estimand.statistic)} ({KINDS[claim.kind][1]})"),
+                escape(f"{bound} ({KINDS[claim.kind][1]})"),
                 f'<div class="long">{escape(claim.margin_reason)}</div>',
             ]
         )

@@ -8,6 +8,7 @@ from typing import Any
 from residue.report.claims import region
 from residue.report.markup import strip, table
 from residue.report.page import Page, edits
+from residue.report.rows import records
 from residue.report.words import KINDS, MARKS, interval, margin, number, plural, slice_name
 
 TITLE = "Scorecard"
@@ -15,7 +16,7 @@ TITLE = "Scorecard"
 
 def section(page: Page) -> str:
     """Cards for the edited arms, then for base and oracle as controls, then every row in full."""
-    rows = page.claims.to_dict("records")
+    rows = records(page.claims)
     names = list(dict.fromkeys(row["claim"] for row in rows))
     heads = list(dict.fromkeys((row["arm"], row["condition"]) for row in rows))
     edited = edits([arm for arm, _ in heads])
@@ -128,7 +129,8 @@ def _full_row(row: dict[str, Any]) -> list[str]:
         f"{row['level']:.0%}",
         escape(row["reference"]),
         escape(slice_name(row["slice"])) or "all",
-        f"{margin(row['margin'], kind, row['statistic'])} <small>({escape(KINDS[kind][1])})</small>",
+        margin(row["margin"], kind, row["statistic"])
+        + f" <small>({escape(KINDS[kind][1])})</small>",
         number(row["attainable"]),
         str(row["n_items"]),
         escape(plural(row["n_clusters"], row["unit"])),

@@ -1,0 +1,74 @@
+"""How every figure is drawn: palette, type, bytes without dates, labels that keep apart."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+INK, MUTED, FAINT, BAND = "#22262b", "#6a737d", "#d8dde2", "#eef1f4"
+# Okabe and Ito's palette, told apart by readers of every kind of colour vision; the shapes
+# repeat the distinction for grey print.
+EDITS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+SHAPES = ("o", "s", "D", "^", "v", "P")
+STYLE: dict[str, Any] = {
+    "svg.hashsalt": "residue",
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": MUTED,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+}
+
+
+def render(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
+    """The figure as a file's bytes, without dates or versions; PNG at 200 dots per inch."""
+    if kind == "svg":
+        blank: dict[str, str | None] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    else:
+        blank = {"Software": None}
+    with rc_context(STYLE), io.BytesIO() as file:
+        figure.savefig(file, format=kind, dpi=200, metadata=blank, transparent=kind == "svg")
+        return file.getvalue()
+
+
+def looks(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Colour and shape of each arm: the two references in grey, edits in order of appearance."""
+    fixed = {"base": (INK, "o"), "oracle": (MUTED, "o")}
+    edits = [arm for arm in arms if arm not in fixed]
+    cycle = {arm: (EDITS[i % 6], SHAPES[(i + i // 6) % 6]) for i, arm in enumerate(edits)}
+    return {arm: fixed.get(arm) or cycle[arm] for arm in arms}
+
+
+def nothing(sentence: str) -> Figure:
+    """A figure that says why there is none."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(5.0, 0.8))
+        figure.text(0.5, 0.5, sentence, ha="center", va="center")
+    return figure
+
+
+def apart(points: Sequence[tuple[float, float]], reach: float, gap: float) -> list[float]:
+    """Heights of labels at (x, y), each pushed down until none within `reach` in x is nearer than
+    `gap` in y; the highest stays where it is."""
+    heights = [y for _, y in points]
+    placed: list[int] = []
+    for i in sorted(range(len(points)), key=lambda i: -points[i][1]):
+        near = [k for k in placed if abs(points[k][0] - points[i][0]) < reach]
+        for k in sorted(near, key=lambda k: -heights[k]):
+            if abs(heights[k] - heights[i]) < gap:
+                heights[i] = heights[k] - gap
+        placed.append(i)
+    return heights
