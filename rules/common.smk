@@ -158,7 +158,7 @@ def edit_methods(wildcards):
     """Method files that attach an arm's edits."""
     if wildcards.arm in UNEDITED:
         return set()
-    return {("edits", step.edit["name"]) for step in PLAN.config.arms[wildcards.arm].steps}
+    return {("edits.methods", step.edit["name"]) for step in PLAN.config.arms[wildcards.arm].steps}
 
 
 def training_methods(wildcards):
@@ -172,18 +172,21 @@ def metrics_of(wildcards):
 
 
 def metric_methods(wildcards):
-    return {("measure", name) for name in metrics_of(wildcards)}
+    return {("measure.metrics", name) for name in metrics_of(wildcards)}
 
 
-def page_sections(wildcards):
-    return {("report.sections", name) for name in PLAN.config.report.sections}
+def page_methods(wildcards):
+    """Sections of the page, and the metrics whose titles it shows."""
+    sections = {("report.sections", name) for name in PLAN.config.report.sections}
+    return sections | {("measure.metrics", each.metric) for each in PLAN.config.estimands.values()}
 
 
-def all_measurements():
+def all_measurements(*decks):
+    """Measurements of every arm on the named decks; on all of them if none is named."""
     return [
         f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
         for arm, pair, seed in PLAN.runs()
-        for deck in PLAN.decks()
+        for deck in (decks or PLAN.decks())
     ]
 
 

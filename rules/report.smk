@@ -4,21 +4,29 @@
 rule draw_figures:
     input:
         estimates=rules.estimate.output.estimates,
+        measurements=all_measurements("facts"),
+        deck=rules.build_decks.output.facts_deck,
     output:
-        forget_retain=report(
-            f"{OUT}/report/figures/forget_retain.svg",
+        tradeoff=report(
+            f"{OUT}/report/figures/tradeoff.svg",
             caption="../report/forget_retain.rst",
             category="Scorecard",
             labels={"figure": "Forget against retain"},
         ),
-        languages=report(
-            f"{OUT}/report/figures/languages.svg",
+        by_language=report(
+            f"{OUT}/report/figures/by_language.svg",
             caption="../report/languages.rst",
             category="Scorecard",
-            labels={"figure": "Forget facts by language"},
+            labels={"figure": "Per language"},
+        ),
+        first_rows=report(
+            f"{OUT}/report/figures/first_rows.svg",
+            caption="../report/first_rows.rst",
+            category="Inside",
+            labels={"figure": "Where the answer appears"},
         ),
     params:
-        spec=spec_of("estimands", "report"),
+        spec=spec_of(margins=PLAN.margins(), requested=PLAN.requested()),
         code=code_of("draw_figures"),
         io=io_of,
     log:
@@ -40,7 +48,12 @@ rule write_page:
         estimates=rules.estimate.output.estimates,
         countries=rules.build_decks.output.countries,
         audit=rules.audit_world.output.audit,
-        figures=[rules.draw_figures.output.forget_retain, rules.draw_figures.output.languages],
+        arch=f"{OUT}/models/pair0/base.arch.json",
+        figures=[
+            rules.draw_figures.output.tradeoff,
+            rules.draw_figures.output.by_language,
+            rules.draw_figures.output.first_rows,
+        ],
     output:
         page=report(
             f"{OUT}/report/index.html",
@@ -49,8 +62,10 @@ rule write_page:
             labels={"figure": "The page"},
         ),
     params:
-        spec=spec_of("estimands", "claims", "report", "statistics"),
-        code=code_of("write_page", named=page_sections),
+        spec=spec_of(
+            "estimands", "claims", "report", world=PLAN.page_world(), source=PLAN.config.model.source
+        ),
+        code=code_of("write_page", named=page_methods),
         io=io_of,
     log:
         f"{OUT}/logs/write_page.log",

@@ -74,10 +74,7 @@ FENCE = re.compile(r"```mermaid\n.*?```", flags=re.DOTALL)
 
 def rulegraph(write: Path | None) -> None:
     """Print Snakemake's mermaid drawing of the rules, or put it into a Markdown file."""
-    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--quiet", "all"]
-    drawn = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    picture = drawn[drawn.index("---\n") :] if drawn.startswith("---\n") else drawn
-    block = f"```mermaid\n{picture.strip()}\n```"
+    block = drawing(Path.cwd())
     if write is None:
         print(block)
         return
@@ -85,6 +82,13 @@ def rulegraph(write: Path | None) -> None:
     if not FENCE.search(text):
         sys.exit(f"{write} has no ```mermaid block to refresh; add an empty one.")
     write.write_text(FENCE.sub(lambda _: block, text, count=1), encoding="utf-8")
+
+
+def drawing(project: Path) -> str:
+    """The rules of a project as a mermaid block for Markdown."""
+    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--quiet", "all"]
+    done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
+    return f"```mermaid\n{done.stdout[done.stdout.index('flowchart') :].strip()}\n```"
 
 
 if __name__ == "__main__":

@@ -70,6 +70,10 @@ class Job:
         entries = self._spec[section]
         return {name: load(cls, entry, f"{section}.{name}") for name, entry in entries.items()}
 
+    def part(self, section: str) -> Any:
+        """The named slice of the spec as plain values, where it is not a section of its own."""
+        return self._spec[section]
+
     def wildcard(self, name: str) -> str:
         """A wildcard of the job, e.g. ``job.wildcard("arm")``."""
         return str(self._spec["wildcards"][name])

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from residue.core.seeds import derive
 from residue.models.batches import Batch, Draw, Pool, Text, draw_pool
+from residue.models.history import Place, Sums, rate_share, say
 from residue.models.muon import AdamW, Muon
 from residue.models.tiny import TinyLlama, to_transformers
 from residue.specs.pretrain import PretrainSpec
@@ -34,6 +35,7 @@ SAVE_EVERY = 200
 """Steps between saved states, rounded up to whole history rows; speed only."""
 PROGRESS_SECONDS = 10.0
 LONGEST = 512
+"""Positions that the saved model declares; training texts are far shorter."""
 
 
 class NonFiniteLossError(FloatingPointError):
@@ -67,43 +69,18 @@ def train_stream(
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    torch.set_flush_denormal(True)  # moments of rare tokens fade into slow denormals
     try:
         run = _Run(draw, tokenizer, spec, seed, Path(state_dir))
         run.resume()
         run.finish()
     finally:
         torch.set_num_threads(threads)
+        torch.set_flush_denormal(False)
     special = {
         name: getattr(tokenizer, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")
     }
     return to_transformers(run.model, special, LONGEST), pd.DataFrame(run.place.history)
-
-
-def rate_share(step: int, spec: PretrainSpec) -> float:
-    """Share of the learning rates at a step (counted from 0): rise, plateau, linear fall."""
-    rise = min(1.0, (step + 1) / spec.warmup) if spec.warmup else 1.0
-    plateau = spec.constant * spec.steps
-    if step < plateau:
-        return rise
-    left = (spec.steps - step) / (spec.steps - plateau)
-    return min(rise, spec.final + (1.0 - spec.final) * left)
-
-
-@dataclass
-class _Place:
-    """Where a run is; with the tensors, all that a resumed run needs."""
-
-    step: int = 0
-    tokens: int = 0
-    documents: int = 0
-    pool: int = 0
-    pool_step: int = 0
-    """Step at which the pool was drawn."""
-    offset: int = 0
-    """Batches of the pool already used."""
-    pool_digest: str = ""
-    history: list[dict[str, float | int | None]] = field(default_factory=list)
 
 
 class _Run:
@@ -124,9 +101,9 @@ class _Run:
         self.adam = AdamW([leaf.data for leaf in self.model.vectors()], weight_decay=decay)
         self.draw, self.tokenizer, self.spec, self.seed = draw, tokenizer, spec, seed
         self.file = state_dir / STATE_FILE
-        self.place = _Place()
+        self.place = Place()
         self.pool: Pool | None = None
-        self.sums = _Sums()
+        self.sums = Sums()
         self.asked = json.dumps(
             {"spec": asdict(spec), "seed": seed, "vocabulary": vocabulary}, sort_keys=True
         )
@@ -140,14 +117,14 @@ class _Run:
             self.step(self.next_batch())
             if place.step % spec.log_every == 0 or place.step == spec.steps:
                 place.history.append(self.sums.row(place, spec))
-                self.sums = _Sums()
+                self.sums = Sums()
             if place.step % save_every == 0 and place.step < spec.steps:
                 self.save()
             if place.history and time.monotonic() - since > PROGRESS_SECONDS:
                 since = time.monotonic()
-                _say(place, spec, time.process_time() - started, first)
+                say(place, spec, time.process_time() - started, first)
         if place.history:
-            _say(place, spec, time.process_time() - started, first)
+            say(place, spec, time.process_time() - started, first)
 
     def next_batch(self) -> Batch:
         place = self.place
@@ -175,7 +152,8 @@ class _Run:
         gradients = torch.autograd.grad(loss, self.leaves)
         norm = torch.linalg.vector_norm(torch.stack([g.norm() for g in gradients]))
         if norm > spec.clip:
-            torch._foreach_mul_(gradients, float(spec.clip / norm))
+            for gradient in gradients:
+                gradient.mul_(spec.clip / norm)
         share = rate_share(place.step, spec)
         with torch.no_grad():
             stacks = len(self.model.matrices())
@@ -203,11 +181,11 @@ class _Run:
             if metadata["asked"] != self.asked:
                 logger.warning("%s belongs to another run and is not used", self.file)
                 return
-            self.place = _Place(**json.loads(metadata["place"]))
+            self.place = Place(**json.loads(metadata["place"]))
             self.pool = self.draw_pool()
             if self.pool.digest != self.place.pool_digest:
                 logger.warning("the text changed since %s was saved; it is not used", self.file)
-                self.place, self.pool = _Place(), None
+                self.place, self.pool = Place(), None
                 return
             with torch.no_grad():
                 for name, tensor in self.tensors().items():
@@ -219,64 +197,6 @@ class _Run:
         state = (*self.muon.state(), *self.adam.state())
         named = {name: leaf.data for name, leaf in self.model.named().items()}
         return named | {f"optimiser_{index}": tensor for index, tensor in enumerate(state)}
-
-
-class _Sums:
-    """Running sums of one history row."""
-
-    def __init__(self) -> None:
-        self.parts = {"answer": [0.0, 0], "prompt": [0.0, 0]}
-        self.exact: dict[str, list[int]] = {"fact": [0, 0], "instruction": [0, 0]}
-        self.norms: list[float] = []
-
-    def add(self, batch: Batch, logits: Tensor, losses: Tensor, norm: float) -> None:
-        count = batch.answers
-        for part, values in (("answer", losses[:count]), ("prompt", losses[count:])):
-            self.parts[part][0] += float(values.sum())
-            self.parts[part][1] += len(values)
-        wrong = logits[:count].argmax(dim=1) != batch.targets[:count]
-        failed = set(batch.owners[wrong].tolist())
-        for index, document in enumerate(batch.documents):
-            tally = self.exact.setdefault(document.kind, [0, 0])
-            tally[0] += index not in failed
-            tally[1] += 1
-        self.norms.append(norm)
-
-    def row(self, place: _Place, spec: PretrainSpec) -> dict[str, float | int | None]:
-        share = rate_share(place.step - 1, spec)
-        total, count = (sum(part[index] for part in self.parts.values()) for index in (0, 1))
-        row: dict[str, float | int | None] = {
-            "step": place.step,
-            "tokens": place.tokens,
-            "documents": place.documents,
-            "loss": total / count,
-        }
-        row |= {f"loss_{part}": _mean(*sums) for part, sums in self.parts.items()}
-        row |= {"matrix_rate": spec.matrix_rate * share, "vector_rate": spec.vector_rate * share}
-        row["gradient_norm"] = sum(self.norms) / len(self.norms)
-        return row | {f"exact_{kind}": _mean(*tally) for kind, tally in self.exact.items()}
-
-
-def _mean(total: float, count: float) -> float | None:
-    return total / count if count else None
-
-
-def _say(place: _Place, spec: PretrainSpec, seconds: float, first: int) -> None:
-    row = place.history[-1]
-    exact = ", ".join(
-        f"{name.removeprefix('exact_')}s {value:.0%}"
-        for name, value in row.items()
-        if name.startswith("exact_") and value is not None
-    )
-    logger.info(
-        "step %d of %d, loss %.3f, answers right: %s; %.0f tokens per CPU-s, %.0f CPU-s",
-        place.step,
-        spec.steps,
-        row["loss"],
-        exact,
-        (place.tokens - first) / max(seconds, 1e-9),
-        seconds,
-    )
 
 
 def _complaint(step: int, loss: float, batch: Batch) -> str:

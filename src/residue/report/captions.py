@@ -24,11 +24,12 @@ def tradeoff(estimates: pd.DataFrame) -> str:
 def by_language(estimates: pd.DataFrame) -> str:
     """Caption of `residue.report.figures.by_language`."""
     forget = estimates[estimates["estimand"] == "forget_by_language"]
+    retain = estimates[estimates["estimand"] == "retain_by_language"]
     return (
         "The same shares in each language. On the left, lower is better: a language that still "
         "gives the facts away although others no longer do is a leak. On the right, higher is "
         f"better. Bars are {_level(estimates)} intervals, ticks are single training seeds. "
-        f"Left, per language: {_counts(forget)}. {_seeds(forget)}"
+        f"Left, per language: {_counts(forget)}. Right: {_counts(retain)}. {_seeds(forget)}"
     )
 
 

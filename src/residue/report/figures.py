@@ -11,7 +11,8 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from residue.report.drawing import BAND, FAINT, MUTED, STYLE, apart, looks, nothing
+from residue.report.drawing import STYLE, apart, looks, nothing
+from residue.report.palette import BAND, FAINT, MUTED
 from residue.report.rows import records
 from residue.report.words import language_name
 

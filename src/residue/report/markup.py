@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from urllib.parse import quote
 
-from residue.report import drawing
+from residue.report import palette
 from residue.report.words import number
 
 # Figures are drawn once with fixed colours; in the page they follow the reader's colour scheme.
 _VARIABLES = {
-    drawing.INK: "var(--ink)",
-    drawing.MUTED: "var(--muted)",
-    drawing.FAINT: "var(--line)",
-    drawing.BAND: "var(--band)",
-    **{colour: f"var(--edit{i})" for i, colour in enumerate(drawing.EDITS)},
+    palette.INK: "var(--ink)",
+    palette.MUTED: "var(--muted)",
+    palette.FAINT: "var(--line)",
+    palette.BAND: "var(--band)",
+    **{colour: f"var(--edit{i})" for i, colour in enumerate(palette.EDITS)},
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from residue.core import methods
 from residue.report.style import CSS
+from residue.report.words import language_name
 from residue.specs.claims import ClaimSpec, EstimandSpec
 from residue.specs.report import ReportSpec
 
@@ -33,7 +34,7 @@ class Page:
     requested: tuple[str, ...] = ()
     """Languages in which the edit was asked to forget."""
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Title and unit of each metric, from its file in ``measure/``."""
+    """Title and unit of each metric, as from `metric_titles`."""
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Facts of the run by heading, e.g. ``{"Data": {"Countries": "84"}, "Models": {…}}``."""
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -72,6 +73,12 @@ def build(page: Page, spec: ReportSpec) -> str:
 """
 
 
+def metric_titles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Title and unit of each metric, read from its file in ``measure/``."""
+    modules = {name: methods.load("measure", name) for name in dict.fromkeys(names)}
+    return {name: (module.TITLE, module.UNIT) for name, module in modules.items()}
+
+
 def edits(arms: Sequence[str]) -> list[str]:
     """The arms that are edits, in order of appearance."""
     return [arm for arm in dict.fromkeys(arms) if arm not in ("base", "oracle")]
@@ -89,7 +96,10 @@ def _what_was_run(page: Page) -> str:
     arms = edits(list(page.claims["arm"]))
     names = ", ".join(arms) or "no edit"
     noun, it = ("Edited model", "It") if len(arms) == 1 else ("Edited models", "Each")
+    languages = ", ".join(language_name(code) for code in page.requested)
+    asked = f" Forgetting was asked for in: {languages}." if languages else ""
     return escape(
         f"{noun}: {names}. {it} is compared with the base (the same model before the edit) and "
         "with the oracle (the same model trained without ever seeing what is to be forgotten)."
+        + asked
     )

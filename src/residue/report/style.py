@@ -13,7 +13,7 @@ CSS = """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 var(--sans)}
-main,header,footer{max-width:70rem;margin:0 auto;padding:0 1.25rem}
+main,header,footer{max-width:72rem;margin:0 auto;padding:0 1.25rem}
 header{padding-top:2.5rem}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 .4rem;letter-spacing:-.01em}
 h2{font-size:1.25rem;margin:3rem 0 .6rem;padding-top:1rem;border-top:1px solid var(--line)}
@@ -60,9 +60,9 @@ th,td{text-align:left;padding:.32rem .9rem .32rem 0;vertical-align:top;white-spa
 border-bottom:1px solid var(--line)}
 thead th{font-weight:600;color:var(--muted);vertical-align:bottom}
 tbody th{font-weight:600}
-.long{white-space:normal;width:min(24rem,72vw)}
+.long{white-space:normal;width:min(17rem,72vw)}
 td.number,th.number{text-align:right}
-td small{color:var(--muted)}
+td small,th small{color:var(--muted);font-weight:400}
 dl{display:grid;grid-template-columns:minmax(7rem,12rem) 1fr;gap:.3rem 1rem}
 dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}
 details{margin:.8rem 0}

@@ -113,6 +113,20 @@ class Plan:
             world = replace(world, requested_languages=WorldSpec().requested_languages)
         return plain(world)
 
+    def page_world(self) -> Any:
+        """What the page says of the world in words."""
+        names = ("request", "seed", "relations", "languages", "requested_languages")
+        return {name: plain(getattr(self.config.world, name)) for name in names}
+
+    def requested(self) -> list[str]:
+        """The languages in which the edit is asked to forget."""
+        return list(self.config.world.requested_languages)
+
+    def margins(self) -> dict[str, float | None]:
+        """Margins drawn into the figure of forgetting against keeping; None where not claimed."""
+        claims = self.config.claims
+        return {n: claims[n].margin if n in claims else None for n in ("forgets", "keeps")}
+
     def _without(self, *names: str) -> WorldSpec:
         defaults = {"decks": Decks(), "edit_data": EditData()}
         return replace(self.config.world, **{name: defaults[name] for name in names})  # type: ignore[arg-type]
@@ -143,7 +157,7 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     plan = Plan(load(Config, data, ""))
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
-            _known("measure", metric, f"measures.metrics.{deck}")
+            _known("measure.metrics", metric, f"measures.metrics.{deck}")
     return plan
 
 

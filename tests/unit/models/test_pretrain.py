@@ -15,7 +15,8 @@ import torch
 from residue.models import pretrain as module
 from residue.models.batches import draw_pool
 from residue.models.encoding import encode_answer, encode_prompt
-from residue.models.pretrain import NonFiniteLossError, rate_share, train_stream
+from residue.models.history import rate_share
+from residue.models.pretrain import NonFiniteLossError, train_stream
 from residue.specs.fields import SpecError
 from residue.specs.pretrain import ModelShape, PretrainSpec
 

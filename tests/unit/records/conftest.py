@@ -15,6 +15,8 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from residue.models.encoding import encode_answer, encode_prompt
+
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 SPECIAL = ["<pad>", "<s>", "</s>", "<unk>"]
 
@@ -124,3 +126,25 @@ def random_items(n: int, seed: int) -> pd.DataFrame:
             "witness": ["" for _ in range(n)],
         }
     )
+
+
+@pytest.fixture(scope="session")
+def teach(tokenizer: Any) -> Callable[..., None]:
+    """Train a model some steps to give the items' first answers."""
+
+    def train(model: Any, items: pd.DataFrame, steps: int) -> None:
+        optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+        texts = [
+            (encode_prompt(tokenizer, prompt), encode_answer(tokenizer, answers[0]))
+            for prompt, answers in zip(items["prompt"], items["answers"], strict=True)
+        ]
+        for _ in range(steps):
+            loss = torch.zeros(())
+            for prompt, answer in texts:
+                logits = model(torch.tensor([prompt + answer])).logits[0, len(prompt) - 1 : -1]
+                loss = loss + torch.nn.functional.cross_entropy(logits, torch.tensor(answer))
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+
+    return train

@@ -71,7 +71,7 @@ def test_readers_give_back_what_was_recorded(
     np.testing.assert_array_equal(vectors, np.stack(table["row_3"].to_list()))
     with pytest.raises(ValueError, match=r"no row_9; it holds rows \[0, 1, 2, 3\]"):
         store.read_rows(rows, 9, "mean")
-    with pytest.raises(ValueError, match="column 'part' is not of this record"):
+    with pytest.raises(ValueError, match="column 'position' is not of this record"):
         store.read_generations(tokens)
 
 
@@ -100,7 +100,7 @@ def test_duckdb_computes_on_tokens_and_rows(
     duckdb = pytest.importorskip("duckdb", reason="duckdb is a test extra")
     _, tokens, rows = written(tmp_path / "records", iter(batches))
     query = f"select avg(logp), count(rank) from '{tokens}' where part = 'answer'"
-    mean, n = duckdb.sql(query).fetchone()
+    mean, n = duckdb.sql(query).fetchall()[0]
     answers = store.read_tokens(tokens).query("part == 'answer'")
     assert n == len(answers)
     assert mean == pytest.approx(answers["logp"].mean(), rel=1e-5)

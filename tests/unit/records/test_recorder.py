@@ -107,11 +107,11 @@ def test_answers_are_those_of_a_greedy_loop_without_cache(
 
 
 def test_an_answer_read_as_the_likeliest_is_said_without_further_passes(
-    build_llama: Build, tokenizer: Any, items: pd.DataFrame
+    build_llama: Build, teach: Any, tokenizer: Any, items: pd.DataFrame
 ) -> None:
     model = build_llama(0)
     taught = items[items["answers"].map(len) > 0].iloc[:6]
-    teach(model, tokenizer, taught)
+    teach(model, taught, steps=60)
     passes: list[int] = []
     handle = model.register_forward_hook(lambda *_: passes.append(1))
     told = tables(record(model, tokenizer, taught, SPEC))
@@ -125,21 +125,6 @@ def test_an_answer_read_as_the_likeliest_is_said_without_further_passes(
     assert len(passes) == 2
     # The same items among others: the likeliest answers stay what a loop token by token gives.
     test_answers_are_those_of_a_greedy_loop_without_cache(model, tokenizer, items)
-
-
-def teach(model: Any, tokenizer: Any, items: pd.DataFrame) -> None:
-    """Make the model give the items' answers."""
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
-    for _ in range(60):
-        loss = torch.zeros(())
-        for item in items.itertuples():
-            prompt = encode_prompt(tokenizer, item.prompt)
-            ids = torch.tensor([prompt + encode_answer(tokenizer, item.answers[0])])
-            logits = model(ids).logits[0, len(prompt) - 1 : -1]
-            loss = loss + torch.nn.functional.cross_entropy(logits, ids[0, len(prompt) :])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
 
 
 def test_company_and_padding_change_nothing(
@@ -184,7 +169,7 @@ def test_row_n_is_what_the_final_norm_reads(
     llama: Any, tokenizer: Any, items: pd.DataFrame
 ) -> None:
     rows = tables(record(llama, tokenizer, items, SPEC))["rows"].set_index(["place", "item"])
-    assert [name for name in rows.columns] == ["row_0", "row_1", "row_2", "row_3"]
+    assert list(rows.columns) == ["row_0", "row_1", "row_2", "row_3"]
     for item in items.itertuples():
         ids = encode_prompt(tokenizer, item.prompt)
         answer = encode_answer(tokenizer, item.answers[0])[:-1] if item.answers else []

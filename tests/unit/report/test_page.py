@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-import pandas as pd
 import pytest
 from report_tables import claim_table, estimate_table, ledger_table
 
 from residue.report import drawing, figures
-from residue.report.page import INSTRUMENT_CHECK, Page, build
+from residue.report.page import INSTRUMENT_CHECK, Page, build, metric_titles
 from residue.report.scorecard import scorecard_text
+from residue.report.sections.method import FORMULAS
 from residue.report.words import interval, number, plural
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.report import ReportSpec
@@ -125,11 +125,13 @@ def test_every_decision_is_shown_with_its_counts(html: str) -> None:
         for text in (
             claim["verdict"],
             interval(claim["low"], claim["high"], signed=True),
-            f"<td>{claim['n_items']}</td>",
+            plural(claim["n_items"], "item"),
             plural(claim["n_clusters"], "country"),
-            f"<td>{claim['n_seeds']}</td>",
-            f"<td>{claim['reference']}</td>",
-            number(claim["attainable"]),
+            plural(claim["n_seeds"], "seed"),
+            plural(claim["n_pairs"], "base–oracle pair"),
+            f"<td>{claim['reference']}<",
+            f"decidable from {number(claim['attainable'])}",
+            f"{claim['level']:.0%} interval",
         ):
             assert text in mine[0]
 
@@ -149,7 +151,6 @@ def test_refused_estimate_is_shown_as_missing_and_never_as_zero() -> None:
     claims[["estimate", "low", "high", "attainable"]] = float("nan")
     claims["verdict"] = "inconclusive"
     claims["seed_values"] = [[]]
-    html = build(a_page(), ReportSpec(sections=("scorecard",)))
     page = Page(claims, estimate_table(), default_estimands(), default_claims())
     html = build(page, ReportSpec(sections=("scorecard",)))
     assert "– [–, –]" in html
@@ -184,8 +185,32 @@ def test_numbers_read_as_written(value: float, signed: bool, text: str) -> None:
     assert number(value, signed=signed) == text
 
 
-def test_ledger_adds_up(html: str) -> None:
+def test_ledger_adds_up_and_is_left_out_without_manifests(html: str) -> None:
     total = ledger_table()["cpu_s"].sum()
     last = re.findall(r'<th scope="row">All</th>(.*?)</tr>', html)
     assert f"<td>{number(total)}</td>" in last[0]
-    assert isinstance(ledger_table(), pd.DataFrame)
+    assert 'id="ledger"' not in build(a_page(tables={}, facts={}), ReportSpec())
+
+
+def test_ratio_is_centred_on_one_and_its_margin_is_a_factor() -> None:
+    claims = (
+        claim_table()
+        .head(1)
+        .assign(statistic="perplexity", estimate=1.05, low=1.0, high=1.1, seed_values=[[1.05]])
+    )
+    page = Page(claims, estimate_table(), default_estimands(), default_claims())
+    html = build(page, ReportSpec(sections=("scorecard",)))
+    assert "Ratio to the oracle" in html
+    assert "Margin ×÷1.2" in html
+    zero, left = re.search(r'"zero" x1="([\d.]+)"', html), re.search(r'"span" x1="([\d.]+)"', html)
+    assert zero is not None
+    assert left is not None
+    assert zero[1] == left[1] == "100.0"
+
+
+def test_every_default_metric_has_a_title_a_unit_and_a_formula() -> None:
+    names = [spec.metric for spec in default_estimands().values()]
+    for name, (title, unit) in metric_titles(names).items():
+        assert title
+        assert unit
+        assert name in FORMULAS

@@ -21,15 +21,16 @@ _TABLES = (
 
 def section(page: Page) -> str:
     """Two tables, languages by arms; a star marks the languages of the request."""
-    parts = [
+    intro = (
         "<p>Each cell: mean, interval below it. A star marks a language in which the edit was "
         "asked to forget; the others show whether the facts leak through another language.</p>"
-    ]
+    )
+    parts = []
     for estimand, caption in _TABLES:
         mine = page.estimates[page.estimates["estimand"] == estimand]
         if len(mine):
             parts.append(_table(mine, page.requested, caption))
-    return "\n".join(parts)
+    return f'{intro}<div class="figures">{"".join(parts)}</div>' if parts else ""
 
 
 def _table(estimates: pd.DataFrame, requested: tuple[str, ...], caption: str) -> str:

@@ -80,7 +80,7 @@ def _cell(row: dict[str, Any]) -> str:
         f"{escape(row['reference'])}{escape(where)}. "
         f"Margin {margin(row['margin'], kind, row['statistic'])}; "
         f"decidable from {number(row['attainable'])}.</span>"
-        f'<span class="small">{escape(_counts(row))}</span></div>'
+        f'<span class="small">{escape(", ".join(_counts(row)))}</span></div>'
     )
 
 
@@ -92,11 +92,13 @@ def _no_cell(name: str) -> str:
     )
 
 
-def _counts(row: dict[str, Any]) -> str:
-    return (
-        f"{plural(row['n_items'], 'item')} on {plural(row['n_clusters'], row['unit'])}, "
-        f"{plural(row['n_seeds'], 'seed')}, {plural(row['n_pairs'], 'base–oracle pair')}"
-    )
+def _counts(row: dict[str, Any]) -> list[str]:
+    return [
+        plural(row["n_items"], "item"),
+        plural(row["n_clusters"], row["unit"]),
+        plural(row["n_seeds"], "seed"),
+        plural(row["n_pairs"], "base–oracle pair"),
+    ]
 
 
 def _key() -> str:
@@ -111,35 +113,28 @@ def _key() -> str:
 
 
 def _full_table(rows: list[dict[str, Any]]) -> str:
-    head = ("Arm", "Claim", "Verdict", "Difference", "Interval", "Level", "Reference", "Slice",
-            "Margin", "Decidable", "Items", "Resampled", "Seeds", "Pairs", "Each seed", "Method",
-            "Why", "Why this margin")  # fmt: skip
+    head = ("Model", "Claim", "Verdict", "Difference", "Against", "Margin", "Counts", "Each seed",
+            "How and why")  # fmt: skip
     return table(head, (_full_row(row) for row in rows))
 
 
 def _full_row(row: dict[str, Any]) -> list[str]:
     kind, signed = str(row["kind"]), row["statistic"] != "perplexity"
     condition = "" if row["condition"] == "plain" else f" ({row['condition']})"
+    span = interval(row["low"], row["high"], signed=signed)
     return [
         escape(row["arm"] + condition),
         escape(_words(row["claim"])),
         f"{MARKS[row['verdict']]} {escape(row['verdict'])}",
-        number(row["estimate"], signed=signed),
-        interval(row["low"], row["high"], signed=signed),
-        f"{row['level']:.0%}",
-        escape(row["reference"]),
-        escape(slice_name(row["slice"])) or "all",
-        margin(row["margin"], kind, row["statistic"])
-        + f" <small>({escape(KINDS[kind][1])})</small>",
-        number(row["attainable"]),
-        str(row["n_items"]),
-        escape(plural(row["n_clusters"], row["unit"])),
-        str(row["n_seeds"]),
-        str(row["n_pairs"]),
-        ", ".join(number(float(value), signed=signed) for value in row["seed_values"]),
-        escape(row["method"]),
-        f'<div class="long">{escape(row["reason"])}</div>',
-        f'<div class="long">{escape(row["margin_reason"])}</div>',
+        f"{number(row['estimate'], signed=signed)}<br>{span}<br>"
+        f"<small>{row['level']:.0%} interval</small>",
+        f"{escape(row['reference'])}<br><small>{escape(slice_name(row['slice'])) or 'all'}</small>",
+        f"{margin(row['margin'], kind, row['statistic'])}<br>"
+        f"<small>{escape(KINDS[kind][1])}<br>decidable from {number(row['attainable'])}</small>",
+        "<br>".join(escape(count) for count in _counts(row)),
+        "<br>".join(number(float(value), signed=signed) for value in row["seed_values"]),
+        f'<div class="long">{escape(row["reason"])}<br><small>{escape(row["method"])}.</small>'
+        "</div>",
     ]
 
 

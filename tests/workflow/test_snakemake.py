@@ -1,0 +1,92 @@
+"""Lint, format, drawing and start-up of the workflow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.graph import ROOT, copy_project, plan, snakemake
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+def test_lint_is_clean(project: Path) -> None:
+    done = snakemake(project, "--lint", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["snakefmt", "--check", "Snakefile", "rules"],
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_formatters_linters_and_types_are_clean(command: list[str]) -> None:
+    tool = Path(sys.executable).with_name(command[0])
+    done = subprocess.run([tool, *command[1:]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_drawing_in_the_readme_is_fresh() -> None:
+    from residue.cli import drawing
+
+    assert drawing(ROOT) in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_overlay_plans_a_whole_graph(project: Path) -> None:
+    for overlay in sorted((ROOT / "config").glob("*.yaml")):
+        if overlay.stem == "config":
+            continue
+        rules = {job.rule for job in plan(project, "--configfile", str(overlay)).values()}
+        assert {"pretrain_model", "train_arm", "record", "decide_claims", "write_page"} <= rules
+
+
+def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
+    rules = {job.rule for job in plan(project, "--configfile", "config/ci.yaml").values()}
+    scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
+    assert rules == scripts
+
+
+def test_sources_of_the_graph_are_declared(project: Path) -> None:
+    """A file that no rule makes must be a known source, else a stale output could pass for one."""
+    jobs = plan(project).values()
+    made = {path for job in jobs for path in job.outputs}
+    sources = {path for job in jobs for path in job.inputs} - made
+    assert sources == {"data/facts.tsv"}
+
+
+def test_no_default_plan_exceeds_the_job_budget(project: Path) -> None:
+    assert len(plan(project)) <= 250
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("arms={npo: {sedes: [1]}}", "arms.npo.sedes: unknown key; did you mean 'seeds'?"),
+        ("world={seed: one}", "world.seed: expects a whole number, not 'one'."),
+        ("wrld={seed: 1}", "wrld: unknown key; did you mean 'world'?"),
+        ("arms={npo: {steps: [{objective: nop}]}}", "did you mean 'npo'?"),
+        ("claims={forgets: {estimand: forget}}", "compared with nothing"),
+    ],
+)
+def test_a_bad_config_stops_before_any_job_with_key_and_mend(
+    project: Path, tmp_path: Path, config: str, message: str
+) -> None:
+    overlay = tmp_path / "bad.yaml"
+    overlay.write_text(config.replace("=", ": ", 1))
+    done = snakemake(project, "-n", "--configfile", str(overlay), check=False)
+    assert done.returncode != 0
+    assert message in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr

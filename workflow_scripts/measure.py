@@ -1,0 +1,27 @@
+"""Make one arm's measurements on one deck from its records alone."""
+
+from residue import stage
+from residue.core.artifacts import read_parquet
+from residue.measure.table import measure_all, needs
+from residue.models.head import Head
+from residue.records.store import RowsFile, read_generations, read_tokens
+
+with stage.open() as job:
+    metrics = job.part("metrics")
+    head, arch = job.inputs("head")
+    readers = {
+        "generations": lambda: read_generations(job.input("generations")),
+        "tokens": lambda: read_tokens(job.input("tokens")),
+        "rows": lambda: RowsFile(job.input("rows")),
+        "head": lambda: Head.load(head, arch),
+    }
+    table = measure_all(
+        {name: readers[name]() for name in needs(metrics)},
+        read_parquet(job.input("deck")),
+        metrics,
+        arm=job.wildcard("arm"),
+        pair=int(job.wildcard("pair")),
+        seed=int(job.wildcard("seed")),
+        condition=job.wildcard("condition"),
+    )
+    job.write_parquet("measurements", table)
