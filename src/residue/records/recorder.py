@@ -55,7 +55,8 @@ def record(
     also those that cannot be asked. Forced is the first accepted answer and the end token.
     detached: gives the base from the same load, for `kl_to_base`. batch_tokens: padded tokens per
     batch, a matter of speed: neither it, nor padding, nor the order of items, nor company in a
-    batch changes an id or a rank, and numbers agree to rounding. Batches come by length, then item;
+    batch changes an id or a rank, short of logits that tie within the rounding of the model's
+    dtype; other numbers agree to that rounding. Batches come by length, then item;
     memory holds one. Raises `ValueError` on duplicate items or a model in training mode.
     """
     if model.training:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 
 from residue.models.blocks import ArchitectureError, describe, row_hooks
 from residue.models.head import Head, read_head
+from residue.models.lean import lean_peft
 from residue.models.loading import load_model
 
 KINDS = ("llama", "qwen2", "gpt2", "gpt_neox", "gemma2")
@@ -103,8 +105,6 @@ def test_head_from_files_gives_the_live_logits_and_survives_a_round_trip(
 
 
 def test_head_reads_bfloat16_weights(models: dict[str, Any], tmp_path: Path) -> None:
-    from copy import deepcopy
-
     rounded = deepcopy(models["llama"]).to(torch.bfloat16)
     rounded.save_pretrained(tmp_path)
     tensors = read_head(tmp_path).tensors
@@ -124,3 +124,19 @@ def test_a_saved_model_loads_with_the_same_logits(
         torch.testing.assert_close(model(IDS).logits, models[kind](IDS).logits)
     assert not model.training
     assert tokenizer.eos_token_id == 2
+
+
+def test_parts_are_found_through_an_adapter(models: dict[str, Any]) -> None:
+    peft = lean_peft()
+    wrapped = peft.get_peft_model(
+        deepcopy(models["llama"]),
+        peft.LoraConfig(target_modules="all-linear", r=2, task_type="CAUSAL_LM"),
+    ).eval()
+    with torch.no_grad():
+        for name, parameter in wrapped.named_parameters():
+            if "lora_B" in name:
+                parameter.fill_(0.1)
+        with row_hooks(wrapped) as rows:
+            logits = wrapped(IDS).logits
+            torch.testing.assert_close(describe(wrapped).head(rows[3]), logits)
+        assert not torch.allclose(logits, models["llama"](IDS).logits)
