@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 from residue.core import card, methods, provenance
+from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
+from residue.specs.measures import METRICS
 from snakemake.exceptions import WorkflowError
 
 # Jobs run under the Python that runs Snakemake, whether or not its environment is activated.
@@ -158,13 +160,13 @@ def edit_methods(wildcards):
     """Method files that attach an arm's edits."""
     if wildcards.arm in UNEDITED:
         return set()
-    return {("edits.methods", step.edit["name"]) for step in PLAN.config.arms[wildcards.arm].steps}
+    return {(EDITS, step.edit["name"]) for step in PLAN.config.arms[wildcards.arm].steps}
 
 
 def training_methods(wildcards):
     """Method files that train an arm: its edits and their objectives."""
     steps = PLAN.config.arms[wildcards.arm].steps
-    return edit_methods(wildcards) | {("edits.objectives", s.objective["name"]) for s in steps}
+    return edit_methods(wildcards) | {(OBJECTIVES, s.objective["name"]) for s in steps}
 
 
 def metrics_of(wildcards):
@@ -172,13 +174,13 @@ def metrics_of(wildcards):
 
 
 def metric_methods(wildcards):
-    return {("measure.metrics", name) for name in metrics_of(wildcards)}
+    return {(METRICS, name) for name in metrics_of(wildcards)}
 
 
 def page_methods(wildcards):
     """Sections of the page, and the metrics whose titles it shows."""
     sections = {("report.sections", name) for name in PLAN.config.report.sections}
-    return sections | {("measure.metrics", each.metric) for each in PLAN.config.estimands.values()}
+    return sections | {(METRICS, each.metric) for each in PLAN.config.estimands.values()}
 
 
 def all_measurements(*decks):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from residue.core import methods
 from residue.measure.lines import COLUMNS
+from residue.specs.measures import METRICS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 MEASUREMENTS = ("metric", "arm", "pair", "seed", "condition", *COLUMNS)
+
 
 
 class MetricError(ValueError):
@@ -20,10 +22,7 @@ class MetricError(ValueError):
 
 def metric(name: str) -> Any:
     """The module of a metric: NEEDS, DECK, TITLE, UNIT and `measure`."""
-    module = methods.load("measure", name)
-    if not hasattr(module, "measure"):
-        raise MetricError(f"'{name}' is no metric; name a file of residue/measure that has NEEDS.")
-    return module
+    return methods.load(METRICS, name)
 
 
 def needs(names: Sequence[str]) -> list[str]:
@@ -32,7 +31,7 @@ def needs(names: Sequence[str]) -> list[str]:
 
 
 def measure_all(
-    records: dict[str, pd.DataFrame],
+    records: Mapping[str, Any],
     items: pd.DataFrame,
     names: Sequence[str],
     *,
@@ -43,7 +42,8 @@ def measure_all(
 ) -> pd.DataFrame:
     """Measurements of one (arm, pair, seed, condition): one line per metric and item, and row.
 
-    records: by name, those of `needs(names)`; items: the deck. Columns `MEASUREMENTS`. Raises
+    records: by name, those of `needs(names)`: tables `generations` and `tokens`, the `RowsFile`
+    `rows`, the `Head` `head`; items: the deck. Columns `MEASUREMENTS`. Raises
     `MetricError` where a metric is of another deck or leaves an empty table.
     """
     import pandas as pd
@@ -56,7 +56,7 @@ def measure_all(
     return table.loc[:, list(MEASUREMENTS)]
 
 
-def _measure(records: dict[str, pd.DataFrame], items: pd.DataFrame, name: str) -> pd.DataFrame:
+def _measure(records: Mapping[str, Any], items: pd.DataFrame, name: str) -> pd.DataFrame:
     import pandas as pd
 
     module = metric(name)

@@ -192,21 +192,26 @@ def read_tokens(path: str | os.PathLike[str], columns: Sequence[str] | None = No
     return _read(path, TOKENS, columns)
 
 
-def row_numbers(path: str | os.PathLike[str]) -> list[int]:
-    """The rows that a rows file holds, 0 … n."""
-    names = pq.read_schema(path).names
-    return [int(name.removeprefix("row_")) for name in names if name.startswith("row_")]
+class RowsFile:
+    """Residual rows of a deck, read one row at a time: memory holds one (items, width) array."""
 
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = path
+        names = pq.read_schema(path).names
+        self.numbers = [int(n.removeprefix("row_")) for n in names if n.startswith("row_")]
+        """The rows that the file holds, 0 … n."""
 
-def read_rows(path: str | os.PathLike[str], row: int, place: str) -> tuple[list[str], np.ndarray]:
-    """Items and their vectors (items, width) float32 at one row and place."""
-    column = f"row_{row}"
-    if row not in row_numbers(path):
-        raise ValueError(f"{path} has no {column}; it holds rows {row_numbers(path)}.")
-    table = pq.read_table(path, columns=["item", column], filters=[("place", "=", place)])
-    vectors = table[column].combine_chunks()
-    width = vectors.type.list_size
-    return table["item"].to_pylist(), vectors.flatten().to_numpy().reshape(-1, width)
+    def read(self, row: int, place: str) -> tuple[list[str], np.ndarray]:
+        """Items and their vectors (items, width) float32 at one row and place."""
+        column = f"row_{row}"
+        if row not in self.numbers:
+            raise ValueError(f"{self._path} has no {column}; it holds rows {self.numbers}.")
+        table = pq.read_table(
+            self._path, columns=["item", column], filters=[("place", "=", place)]
+        )
+        vectors = table[column].combine_chunks()
+        width = vectors.type.list_size
+        return table["item"].to_pylist(), vectors.flatten().to_numpy().reshape(-1, width)
 
 
 def _read(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from residue.measure.metrics.first_rank_row import NEVER
+
 METRIC = "first_rank_row"
 
 
@@ -16,6 +18,6 @@ def first_row_counts(measurements: pd.DataFrame, items: pd.DataFrame) -> pd.Data
     asked = items[(items["family"] == "seen") & (items["style"] == "plain")]
     asked = asked.loc[asked["split"] != "never_seen", ["item"]]
     mine = measurements[measurements["metric"] == METRIC].merge(asked, on="item")
-    mine = mine[mine["status"] != "failed"]
+    mine = mine[(mine["status"] == "ok") | (mine["reason"] == NEVER)]
     counts = mine.groupby(["arm", "value"], sort=False, dropna=False).size()
     return counts.rename("n").reset_index().rename(columns={"value": "row"})

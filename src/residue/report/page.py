@@ -74,8 +74,8 @@ def build(page: Page, spec: ReportSpec) -> str:
 
 
 def metric_titles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Title and unit of each metric, read from its file in ``measure/``."""
-    modules = {name: methods.load("measure", name) for name in dict.fromkeys(names)}
+    """Title and unit of each metric, read from its file in ``measure/metrics/``."""
+    modules = {name: methods.load("measure.metrics", name) for name in dict.fromkeys(names)}
     return {name: (module.TITLE, module.UNIT) for name, module in modules.items()}
 
 

@@ -21,7 +21,7 @@ class EstimandSpec:
     title: str = ""
     """Words for tables and figures; empty shows the estimand's name."""
     metric: str = "exact_answer"
-    """The file in ``measure/`` whose values are summarised."""
+    """The file in ``measure/metrics/`` whose values are summarised."""
     where: dict[str, tuple[str | bool, ...]] = field(default_factory=dict)
     """Item columns and the values kept, e.g. ``split: [forget_test]``; all conditions must hold."""
     by: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from residue.specs.arms import ArmSpec
 from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
 from residue.specs.compute import ComputeSpec
 from residue.specs.fields import SpecError, load, plain
-from residue.specs.measures import MeasuresSpec
+from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
@@ -157,7 +157,7 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     plan = Plan(load(Config, data, ""))
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
-            _known("measure.metrics", metric, f"measures.metrics.{deck}")
+            _known(METRICS, metric, f"measures.metrics.{deck}")
     return plan
 
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from residue.specs.fields import SpecError
 
+METRICS = "measure.metrics"
+"""Folder of the metric files that the config names."""
+
 
 @dataclass(frozen=True)
 class KnownSpec:
@@ -37,11 +40,12 @@ class MeasuresSpec:
                 "extraction_strength",
                 "exact_memorisation",
                 "perplexity",
+                "first_rank_row",
             ),
             "orders": ("instruction_accuracy", "orders_obeyed", "right_under_attack"),
         }
     )
-    """Metric files (`measure/<name>.py`) to compute on each deck; adding one re-runs only the
+    """Metric files (`measure/metrics/<name>.py`) to compute on each deck; adding one re-runs only the
     measurements and what reads them."""
 
     known: KnownSpec = field(default_factory=KnownSpec)

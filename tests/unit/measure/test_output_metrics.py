@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from residue.measure import (
+from residue.measure.metrics import (
     answer_probability,
     exact_answer,
     exact_memorisation,

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from residue.measure import exact_memorisation, extraction_strength
+from residue.measure.metrics import exact_memorisation, extraction_strength
 from residue.models.encoding import encode_answer, encode_prompt
 from residue.records.recorder import record
 from residue.specs.records import RecordsSpec

@@ -63,14 +63,14 @@ def test_readers_give_back_what_was_recorded(
     generations, tokens, rows = written(tmp_path / "records", iter(batches))
     assert set(store.read_generations(generations)["item"]) == set(items["item"])
     assert list(store.read_tokens(tokens, ["item", "rank"]).columns) == ["item", "rank"]
-    assert store.row_numbers(rows) == [0, 1, 2, 3]
-    names, vectors = store.read_rows(rows, 3, "mean")
+    assert store.RowsFile(rows).numbers == [0, 1, 2, 3]
+    names, vectors = store.RowsFile(rows).read(3, "mean")
     assert sorted(names) == sorted(items["item"])
     assert vectors.shape == (len(items), 16)
     table = pd.concat([batch.rows.to_pandas() for batch in batches]).query("place == 'mean'")
     np.testing.assert_array_equal(vectors, np.stack(table["row_3"].to_list()))
     with pytest.raises(ValueError, match=r"no row_9; it holds rows \[0, 1, 2, 3\]"):
-        store.read_rows(rows, 9, "mean")
+        store.RowsFile(rows).read(9, "mean")
     with pytest.raises(ValueError, match="column 'position' is not of this record"):
         store.read_generations(tokens)
 
@@ -87,7 +87,7 @@ def test_polars_reads_rows_as_arrays(tmp_path: Path, batches: list[store.RecordB
     _, tokens, rows = written(tmp_path / "records", iter(batches))
     table = polars.read_parquet(rows)
     assert table.schema["row_0"] == polars.Array(polars.Float32, 16)
-    names, vectors = store.read_rows(rows, 2, "last")
+    names, vectors = store.RowsFile(rows).read(2, "last")
     mine = table.filter(polars.col("place") == "last")
     assert mine["item"].to_list() == names
     np.testing.assert_array_equal(mine["row_2"].to_numpy(), vectors)
@@ -105,7 +105,7 @@ def test_duckdb_computes_on_tokens_and_rows(
     assert n == len(answers)
     assert mean == pytest.approx(answers["logp"].mean(), rel=1e-5)
     first = duckdb.sql(f"select item, row_1[1] from '{rows}' where place = 'last'").fetchall()
-    names, vectors = store.read_rows(rows, 1, "last")
+    names, vectors = store.RowsFile(rows).read(1, "last")
     assert first == list(zip(names, vectors[:, 0].tolist(), strict=True))
 
 
