@@ -1,21 +1,15 @@
-"""What every rule file calls: the typed config, the job's params, its command. No rules here."""
+"""Helpers of the other files: the typed config, the params of jobs, the files they need."""
 
-import os
-import sys
 from pathlib import Path
 
-from residue.core import card, methods, provenance
+from residue.core import card, launch, methods, provenance
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
 from residue.specs.measures import METRICS
 from snakemake.exceptions import WorkflowError
 
-# Jobs run under the Python that runs Snakemake, whether or not its environment is activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-
-# A variable, not a path in the command: Snakemake compares commands, and a moved project is the same.
-os.environ["RESIDUE_ROOT"] = workflow.basedir
+launch.prepare(workflow.basedir)
 
 try:
     PLAN: Plan = read_config(config)
@@ -30,34 +24,31 @@ def gpu() -> int:
     return int(card.present(PLAN.config.compute.device))
 
 
-def model_threads() -> int:
-    """One torch thread per CPU job: jobs are the parallelism, bytes do not depend on cores."""
-    return 1
-
-
 def spec_of(*sections, **slices):
     """The tracked `spec` param: named config sections, narrower slices, and the wildcards."""
 
     def spec(wildcards):
         named = {name: PLAN.section(name) for name in sections}
         made = {
-            name: value(wildcards) if callable(value) else value for name, value in slices.items()
+            name: value(wildcards) if callable(value) else value
+            for name, value in slices.items()
         }
-        return provenance.canonical(named | made | {"wildcards": dict(wildcards.items())})
+        return provenance.canonical(
+            named | made | {"wildcards": dict(wildcards.items())}
+        )
 
     return spec
 
 
 def code_of(stage, named=None):
     """The tracked `code` param: digest of the reachable source and of the methods named."""
-    script = f"{os.environ['RESIDUE_ROOT']}/workflow_scripts/{stage}.py"
     if named is None:
-        return provenance.code_digest(script)
+        return provenance.code_digest(launch.script(stage))
 
     def code(wildcards):
         chosen = sorted(named(wildcards))
         files = [methods.path(folder, name) for folder, name in chosen]
-        digest = provenance.code_digest(script, files)
+        digest = provenance.code_digest(launch.script(stage), files)
         return " ".join([digest, *(f"{folder}:{name}" for folder, name in chosen)])
 
     return code
@@ -78,15 +69,6 @@ def io_of(wildcards, input, output):
     )
 
 
-def stage(name):
-    """The command of a job. `exec` makes Snakemake its parent, so it dies with Snakemake."""
-    return (
-        f'exec python "$RESIDUE_ROOT/workflow_scripts/{name}.py"'
-        " --spec {params.spec:q} --code {params.code:q} --io {params.io:q}"
-        " --gpu {resources.gpu} > {log} 2>&1"
-    )
-
-
 # --- which files and which methods a job needs ---------------------------------------------
 
 
@@ -94,18 +76,30 @@ def tokenizer_files():
     """The tokenizer: trained on the embedded world, or the local model's own."""
     if PLAN.config.model.source == "local":
         return local_files(PLAN.config.model.folder, "tokenizer*")
-    return [f"{OUT}/models/tokenizer/{name}" for name in ("tokenizer.json", "tokenizer_config.json")]
+    return [
+        f"{OUT}/models/tokenizer/{name}"
+        for name in ("tokenizer.json", "tokenizer_config.json")
+    ]
 
 
 def local_files(folder, *patterns):
     """Files of a model folder given by the user, as Snakemake inputs."""
-    found = sorted(str(file) for pattern in patterns for file in Path(folder).glob(pattern))
+    found = sorted(
+        str(file) for pattern in patterns for file in Path(folder).glob(pattern)
+    )
     if not found:
-        raise SpecError("model.folder", f"'{folder}' holds no {patterns[0]}; name a saved model.")
+        raise SpecError(
+            "model.folder", f"'{folder}' holds no {patterns[0]}; name a saved model."
+        )
     return found
 
 
-MODEL_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+MODEL_FILES = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
 
 
 def model_files_of(pair, role):
@@ -138,7 +132,9 @@ def arm_weights(wildcards):
     """The weights that an arm adds; an unedited model adds none."""
     if wildcards.arm in UNEDITED:
         return []
-    return f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}/weights"
+    return (
+        f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}/weights"
+    )
 
 
 def arm_head(wildcards):
@@ -160,7 +156,9 @@ def edit_methods(wildcards):
     """Method files that attach an arm's edits."""
     if wildcards.arm in UNEDITED:
         return set()
-    return {(EDITS, step.edit["name"]) for step in PLAN.config.arms[wildcards.arm].steps}
+    return {
+        (EDITS, step.edit["name"]) for step in PLAN.config.arms[wildcards.arm].steps
+    }
 
 
 def training_methods(wildcards):
@@ -180,7 +178,9 @@ def metric_methods(wildcards):
 def page_methods(wildcards):
     """Sections of the page, and the metrics whose titles it shows."""
     sections = {("report.sections", name) for name in PLAN.config.report.sections}
-    return sections | {(METRICS, each.metric) for each in PLAN.config.estimands.values()}
+    return sections | {
+        (METRICS, each.metric) for each in PLAN.config.estimands.values()
+    }
 
 
 def all_measurements(*decks):
@@ -193,7 +193,10 @@ def all_measurements(*decks):
 
 
 def all_known():
-    return [f"{OUT}/measurements/known/pair{pair}.parquet" for pair in range(PLAN.config.pairs)]
+    return [
+        f"{OUT}/measurements/known/pair{pair}.parquet"
+        for pair in range(PLAN.config.pairs)
+    ]
 
 
 # --- what a person reads at the end --------------------------------------------------------

@@ -9,20 +9,20 @@ rule train_arm:
         weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
         history=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/history.parquet",
         arm=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/arm.json",
-    wildcard_constraints:
-        arm=trained_arms(),
-    params:
-        spec=spec_of(arm=recipe_of),
-        code=code_of("train_arm", named=training_methods),
-        io=io_of,
     log:
         f"{OUT}/logs/train_arm/{{arm}}-pair{{pair}}-seed{{seed}}.log",
     benchmark:
         f"{OUT}/benchmarks/train_arm/{{arm}}-pair{{pair}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        arm=trained_arms(),
     conda:
         ENV
-    threads: model_threads()
+    threads: 1
     resources:
         gpu=gpu(),
+    params:
+        spec=spec_of(arm=recipe_of),
+        code=code_of("train_arm", named=training_methods),
+        io=io_of,
     shell:
-        stage("train_arm")
+        launch.command("train_arm")

@@ -10,10 +10,6 @@ rule measure:
         deck=f"{OUT}/world/decks/{{deck}}.parquet",
     output:
         measurements=f"{OUT}/measurements/{RUN}.parquet",
-    params:
-        spec=spec_of(metrics=metrics_of),
-        code=code_of("measure", named=metric_methods),
-        io=io_of,
     log:
         f"{OUT}/logs/measure/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.log",
     benchmark:
@@ -23,8 +19,12 @@ rule measure:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(metrics=metrics_of),
+        code=code_of("measure", named=metric_methods),
+        io=io_of,
     shell:
-        stage("measure")
+        launch.command("measure")
 
 
 rule find_known:
@@ -34,10 +34,6 @@ rule find_known:
         deck=f"{OUT}/world/decks/facts.parquet",
     output:
         known=f"{OUT}/measurements/known/pair{{pair}}.parquet",
-    params:
-        spec=spec_of(known=PLAN.section("measures")["known"]),
-        code=code_of("find_known"),
-        io=io_of,
     log:
         f"{OUT}/logs/find_known/pair{{pair}}.log",
     benchmark:
@@ -47,21 +43,24 @@ rule find_known:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(known=PLAN.section("measures")["known"]),
+        code=code_of("find_known"),
+        io=io_of,
     shell:
-        stage("find_known")
+        launch.command("find_known")
 
 
 rule estimate:
     input:
         measurements=all_measurements(),
         known=all_known(),
-        decks=[rules.build_decks.output.facts_deck, rules.build_decks.output.orders_deck],
+        decks=[
+            rules.build_decks.output.facts_deck,
+            rules.build_decks.output.orders_deck,
+        ],
     output:
         estimates=f"{OUT}/tables/estimates.parquet",
-    params:
-        spec=spec_of("statistics", "estimands"),
-        code=code_of("estimate"),
-        io=io_of,
     log:
         f"{OUT}/logs/estimate.log",
     benchmark:
@@ -71,8 +70,12 @@ rule estimate:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of("statistics", "estimands"),
+        code=code_of("estimate"),
+        io=io_of,
     shell:
-        stage("estimate")
+        launch.command("estimate")
 
 
 rule decide_claims:
@@ -80,10 +83,6 @@ rule decide_claims:
         estimates=rules.estimate.output.estimates,
     output:
         claims=f"{OUT}/tables/claims.parquet",
-    params:
-        spec=spec_of("claims"),
-        code=code_of("decide_claims"),
-        io=io_of,
     log:
         f"{OUT}/logs/decide_claims.log",
     benchmark:
@@ -93,5 +92,9 @@ rule decide_claims:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of("claims"),
+        code=code_of("decide_claims"),
+        io=io_of,
     shell:
-        stage("decide_claims")
+        launch.command("decide_claims")

@@ -12,22 +12,22 @@ rule pretrain_model:
         tokenizer=f"{OUT}/models/pair{{pair}}/{{role}}/tokenizer.json",
         tokenizer_config=f"{OUT}/models/pair{{pair}}/{{role}}/tokenizer_config.json",
         history=f"{OUT}/models/pair{{pair}}/{{role}}/history.parquet",
-    params:
-        spec=spec_of("pretrain", world=PLAN.text_world()),
-        code=code_of("pretrain_model"),
-        io=io_of,
     log:
         f"{OUT}/logs/pretrain_model/pair{{pair}}-{{role}}.log",
     benchmark:
         f"{OUT}/benchmarks/pretrain_model/pair{{pair}}-{{role}}.tsv"
+    priority: 5
     conda:
         ENV
-    threads: model_threads()
-    priority: 5
+    threads: 1
     resources:
         gpu=gpu(),
+    params:
+        spec=spec_of("pretrain", world=PLAN.text_world()),
+        code=code_of("pretrain_model"),
+        io=io_of,
     shell:
-        stage("pretrain_model")
+        launch.command("pretrain_model")
 
 
 rule describe_model:
@@ -37,10 +37,6 @@ rule describe_model:
     output:
         head=f"{OUT}/models/pair{{pair}}/{{role}}.head.safetensors",
         arch=f"{OUT}/models/pair{{pair}}/{{role}}.arch.json",
-    params:
-        spec=spec_of(),
-        code=code_of("describe_model"),
-        io=io_of,
     log:
         f"{OUT}/logs/describe_model/pair{{pair}}-{{role}}.log",
     benchmark:
@@ -50,8 +46,12 @@ rule describe_model:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(),
+        code=code_of("describe_model"),
+        io=io_of,
     shell:
-        stage("describe_model")
+        launch.command("describe_model")
 
 
 rule adopt_model:
@@ -60,10 +60,6 @@ rule adopt_model:
         model=model_files,
     output:
         arm=f"{OUT}/arms/{{role}}/pair{{pair}}/seed0/arm.json",
-    params:
-        spec=spec_of(),
-        code=code_of("adopt_model"),
-        io=io_of,
     log:
         f"{OUT}/logs/adopt_model/pair{{pair}}-{{role}}.log",
     benchmark:
@@ -73,5 +69,9 @@ rule adopt_model:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(),
+        code=code_of("adopt_model"),
+        io=io_of,
     shell:
-        stage("adopt_model")
+        launch.command("adopt_model")

@@ -13,18 +13,18 @@ rule record:
         generations=f"{OUT}/records/{RUN}/generations.parquet",
         tokens=f"{OUT}/records/{RUN}/tokens.parquet",
         rows=f"{OUT}/records/{RUN}/rows.parquet",
-    params:
-        spec=spec_of("records"),
-        code=code_of("record", named=edit_methods),
-        io=io_of,
     log:
         f"{OUT}/logs/record/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.log",
     benchmark:
         f"{OUT}/benchmarks/record/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.tsv"
     conda:
         ENV
-    threads: model_threads()
+    threads: 1
     resources:
         gpu=gpu(),
+    params:
+        spec=spec_of("records"),
+        code=code_of("record", named=edit_methods),
+        io=io_of,
     shell:
-        stage("record")
+        launch.command("record")

@@ -25,10 +25,6 @@ rule draw_figures:
             category="Inside",
             labels={"figure": "Where the answer appears"},
         ),
-    params:
-        spec=spec_of(margins=PLAN.margins(), requested=PLAN.requested()),
-        code=code_of("draw_figures"),
-        io=io_of,
     log:
         f"{OUT}/logs/draw_figures.log",
     benchmark:
@@ -38,8 +34,12 @@ rule draw_figures:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(margins=PLAN.margins(), requested=PLAN.requested()),
+        code=code_of("draw_figures"),
+        io=io_of,
     shell:
-        stage("draw_figures")
+        launch.command("draw_figures")
 
 
 rule write_page:
@@ -61,12 +61,6 @@ rule write_page:
             category="Scorecard",
             labels={"figure": "The page"},
         ),
-    params:
-        spec=spec_of(
-            "estimands", "claims", "report", world=PLAN.page_world(), source=PLAN.config.model.source
-        ),
-        code=code_of("write_page", named=page_methods),
-        io=io_of,
     log:
         f"{OUT}/logs/write_page.log",
     benchmark:
@@ -76,5 +70,15 @@ rule write_page:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(
+            "estimands",
+            "claims",
+            "report",
+            world=PLAN.page_world(),
+            source=PLAN.config.model.source,
+        ),
+        code=code_of("write_page", named=page_methods),
+        io=io_of,
     shell:
-        stage("write_page")
+        launch.command("write_page")

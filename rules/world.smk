@@ -10,10 +10,6 @@ rule build_decks:
         countries=f"{OUT}/world/countries.parquet",
         facts_deck=f"{OUT}/world/decks/facts.parquet",
         orders_deck=f"{OUT}/world/decks/orders.parquet",
-    params:
-        spec=spec_of(world=PLAN.items_world()),
-        code=code_of("build_decks"),
-        io=io_of,
     log:
         f"{OUT}/logs/build_decks.log",
     benchmark:
@@ -23,8 +19,12 @@ rule build_decks:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(world=PLAN.items_world()),
+        code=code_of("build_decks"),
+        io=io_of,
     shell:
-        stage("build_decks")
+        launch.command("build_decks")
 
 
 rule build_edit_data:
@@ -32,10 +32,6 @@ rule build_edit_data:
         facts=FACTS,
     output:
         edit_data=f"{OUT}/world/edit_data.parquet",
-    params:
-        spec=spec_of(world=PLAN.edit_world()),
-        code=code_of("build_edit_data"),
-        io=io_of,
     log:
         f"{OUT}/logs/build_edit_data.log",
     benchmark:
@@ -45,8 +41,12 @@ rule build_edit_data:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(world=PLAN.edit_world()),
+        code=code_of("build_edit_data"),
+        io=io_of,
     shell:
-        stage("build_edit_data")
+        launch.command("build_edit_data")
 
 
 rule train_tokenizer:
@@ -55,10 +55,6 @@ rule train_tokenizer:
     output:
         tokenizer=f"{OUT}/models/tokenizer/tokenizer.json",
         config=f"{OUT}/models/tokenizer/tokenizer_config.json",
-    params:
-        spec=spec_of(world=PLAN.text_world()),
-        code=code_of("train_tokenizer"),
-        io=io_of,
     log:
         f"{OUT}/logs/train_tokenizer.log",
     benchmark:
@@ -68,32 +64,39 @@ rule train_tokenizer:
     threads: 1
     resources:
         gpu=0,
+    params:
+        spec=spec_of(world=PLAN.text_world()),
+        code=code_of("train_tokenizer"),
+        io=io_of,
     shell:
-        stage("train_tokenizer")
+        launch.command("train_tokenizer")
 
 
 rule audit_world:
     """Stops the run on a leak; models wait for it but do not depend on what it says."""
     input:
         countries=rules.build_decks.output.countries,
-        decks=[rules.build_decks.output.facts_deck, rules.build_decks.output.orders_deck],
+        decks=[
+            rules.build_decks.output.facts_deck,
+            rules.build_decks.output.orders_deck,
+        ],
         edit_data=rules.build_edit_data.output.edit_data,
         tokenizer=tokenizer_files(),
     output:
         audit=f"{OUT}/world/audit.parquet",
-    params:
-        spec=spec_of("statistics"),
-        code=code_of("audit_world"),
-        io=io_of,
     log:
         f"{OUT}/logs/audit_world.log",
     benchmark:
         f"{OUT}/benchmarks/audit_world.tsv"
+    priority: 10
     conda:
         ENV
     threads: 1
-    priority: 10
     resources:
         gpu=0,
+    params:
+        spec=spec_of("statistics"),
+        code=code_of("audit_world"),
+        io=io_of,
     shell:
-        stage("audit_world")
+        launch.command("audit_world")

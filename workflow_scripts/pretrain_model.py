@@ -15,7 +15,7 @@ with stage.open() as job:
     tokenizer_files = {path.name: path for path in job.inputs("tokenizer")}
     model, history = pretrain(
         build_world(read_facts(job.input("facts")), job.spec("world", WorldSpec)),
-        job.wildcard("role"),
+        "oracle" if job.wildcard("role") == "oracle" else "base",
         load_tokenizer(tokenizer_files["tokenizer.json"].parent),
         job.spec("pretrain", PretrainSpec),
         job.seed("pretrain", int(job.wildcard("pair"))),

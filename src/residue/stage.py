@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from residue.core import artifacts, card, methods, provenance, seeds
-from residue.core.process import die_with_parent
+from residue.core.process import die_with_parent, peak_memory_mb
 from residue.specs.fields import load
 
 if TYPE_CHECKING:
@@ -182,12 +182,9 @@ class Job:
             "device": card.describe(self.device),
             "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in usage), 2),
             "wall_seconds": round(time.time() - started, 2),
-            "peak_memory_mb": round(usage[0].ru_maxrss / _RSS_UNITS_PER_MB, 1),
+            "peak_memory_mb": round(peak_memory_mb(), 1),
             "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         }
-
-
-_RSS_UNITS_PER_MB = 1024 if sys.platform == "linux" else 1024**2
 
 
 @contextmanager

@@ -36,7 +36,8 @@ def read_parquet(
     import pyarrow.parquet as pq
 
     provenance.check(path)
-    return pq.read_table(os.fspath(path), columns=columns).to_pandas()
+    frame: pd.DataFrame = pq.read_table(os.fspath(path), columns=columns).to_pandas()
+    return frame
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -20,8 +20,8 @@ def setting(
     countries: group and role of each; audit: items per deck and split; arch: arch.json of the
     base; world: the config section.
     """
-    groups = countries.groupby(["group", "role"], sort=False).size()
-    sizes = ", ".join(f"{n} {' '.join(name)}" for name, n in groups.items())  # type: ignore[call-overload]
+    groups = (countries["group"] + " " + countries["role"]).value_counts(sort=False)
+    sizes = ", ".join(f"{n} {str(name).replace('_', ' ')}" for name, n in groups.items())
     items = audit.groupby("deck", sort=False)["n_items"].sum()
     languages = ", ".join(language_name(code) for code in world["languages"])
     return {

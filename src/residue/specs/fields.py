@@ -100,7 +100,7 @@ def _value(kind: Any, value: Any, where: str, default: Any = dataclasses.MISSING
     if origin is dict:
         return _dict(kind, value, where, default)
     if dataclasses.is_dataclass(kind):
-        return load(kind, value, where)  # type: ignore[type-var]
+        return load(kind, value, where)  # type: ignore[arg-type]
     return _scalar(kind, value, where)
 
 
