@@ -101,7 +101,7 @@ def test_a_new_seed_trains_that_model_only(done: Path, tmp_path: Path) -> None:
     text = (clone / "config/drill.yaml").read_text()
     assert "seeds: [0, 1]" in text
     (clone / "config/drill.yaml").write_text(text.replace("seeds: [0, 1]", "seeds: [0, 1, 2]"))
-    planned = snakemake(clone, "-n", "-p", *DRILL).stdout
+    planned = snakemake(clone, "-n", "-p", "--workflow-profile", "none", *DRILL).stdout
     jobs = [line for line in planned.splitlines() if "exec python" in line]
     trained = [line for line in jobs if "train_arm.py" in line]
     assert len(trained) == 1
@@ -112,7 +112,7 @@ def test_a_new_seed_trains_that_model_only(done: Path, tmp_path: Path) -> None:
 def test_a_job_runs_outside_snakemake_from_its_logged_command(done: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     shutil.copytree(done, clone)
-    planned = snakemake(clone, "-n", "-F", "-p", *DRILL).stdout
+    planned = snakemake(clone, "-n", "-F", "-p", "--workflow-profile", "none", *DRILL).stdout
     command = next(line for line in planned.splitlines() if "decide_claims.py" in line)
     claims = clone / OUT / "tables/claims.parquet"
     before = claims.read_bytes()

@@ -57,7 +57,7 @@ def snakemake(project: Path, *arguments: str, check: bool = True) -> subprocess.
 
 def plan(project: Path, *arguments: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], Job]:
     """Every job of a full run, whatever is there already."""
-    done = snakemake(project, "-n", "-F", "-p", *arguments)
+    done = snakemake(project, "-n", "-F", "-p", "--workflow-profile", "none", *arguments)
     jobs = [_job(line) for line in done.stdout.splitlines() if "exec python" in line]
     assert jobs, done.stdout + done.stderr
     return {job.key: job for job in jobs}
@@ -71,7 +71,7 @@ def _job(line: str) -> Job:
     outputs = {p for each in io["out"].values() for p in _flat(each)}
     wildcards = json.loads(value["--spec"])["wildcards"]
     return Job(
-        rule=Path(words[2]).stem,
+        rule=Path(words[words.index("python") + 1]).stem,
         wildcards=tuple(sorted(wildcards.items())),
         spec=value["--spec"],
         code=value["--code"],
