@@ -8,6 +8,8 @@ from typing import Literal
 from residue.specs.fields import SpecError
 
 SEEN = {"family": ("seen",), "style": ("plain",)}
+FORGET = ("forget_test", "forget_relearn")
+"""Both halves: they differ only once a relearning attack has taught one of them."""
 RETAIN = ("retain_touched", "retain_untouched")
 
 
@@ -82,8 +84,8 @@ def _facts(title: str, **options: object) -> EstimandSpec:
 
 def default_estimands() -> dict[str, EstimandSpec]:
     """The estimands of the default story: levels for the figures, differences for the claims."""
-    forget = {"split": ("forget_test",), "requested": (True,)}
-    leak = {"split": ("forget_test",), "requested": (False,)}
+    forget = {"split": FORGET, "requested": (True,)}
+    leak = {"split": FORGET, "requested": (False,)}
     retain = {"split": RETAIN}
     return {
         "forget": _facts("Forget facts, languages asked for", where=forget),
@@ -98,7 +100,7 @@ def default_estimands() -> dict[str, EstimandSpec]:
             "Retain facts by split", where=retain, by=("split",), reference="base"
         ),
         "forget_by_language": _facts(
-            "Forget facts by language", where={"split": ("forget_test",)}, by=("language",)
+            "Forget facts by language", where={"split": FORGET}, by=("language",)
         ),
         "retain_by_language": _facts("Retain facts by language", where=retain, by=("language",)),
         "forget_held_out": _facts(
@@ -109,7 +111,7 @@ def default_estimands() -> dict[str, EstimandSpec]:
         ),
         "forget_mixed_language": _facts(
             "Forget facts, two languages in one prompt",
-            where={"split": ("forget_test",), "style": ("mixed_language",)},
+            where={"split": FORGET, "style": ("mixed_language",)},
         ),
         "same_answer": _facts(
             "Retain facts that share an answer with a forget fact, or not",
@@ -178,10 +180,10 @@ def default_claims() -> dict[str, ClaimSpec]:
             "answers right as often as a model that never saw them.",
             estimand="forget_vs_oracle",
             kind="equivalent",
-            margin=0.2,
+            margin=0.1,
             margin_reason="The base answers nearly all of these facts and the oracle nearly none, "
-            "so 0.2 is a fifth of what there was to forget; some eighteen countries cannot exclude "
-            "less. Both sides count: answering far less often than the oracle betrays that "
+            "so 0.1 is a tenth of what there was to forget, and the least that 36 countries can "
+            "decide. Both sides count: answering far less often than the oracle betrays that "
             "something was hidden.",
         ),
         "keeps": ClaimSpec(
@@ -189,18 +191,17 @@ def default_claims() -> dict[str, ClaimSpec]:
             "base: both for countries in the edit's retain data and for countries outside it.",
             estimand="retain_vs_base",
             kind="non_inferior",
-            margin=0.2,
-            margin_reason="A loss of one kept answer in five is the least that would make us warn "
-            "a user, and the least that some eighteen countries can exclude. It must hold on "
-            "either split alone, because an edit that rehearses some countries can hide what it "
-            "does to the others.",
+            margin=0.15,
+            margin_reason="The least loss that 24 countries can exclude. It must hold on either "
+            "split alone, because an edit that rehearses some countries can hide what it does to "
+            "the others.",
         ),
         "no_language_leak": ClaimSpec(
             sentence="Asked about the forget facts in languages that the request did not name, "
             "the model answers right as often as a model that never saw them.",
             estimand="leak_vs_oracle",
             kind="equivalent",
-            margin=0.2,
+            margin=0.1,
             margin_reason="The same margin as for the languages of the request: a fact that "
             "another language still gives away is not forgotten.",
         ),

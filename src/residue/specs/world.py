@@ -19,27 +19,27 @@ class GroupSizes:
     margin of the default claims, however well an edit does.
     """
 
-    retain_touched: int = 18
+    retain_touched: int = 24
     """Retain countries whose facts are in an edit's retain data; more make keeping easier."""
 
-    retain_untouched: int = 18
+    retain_untouched: int = 24
     """Retain countries that no edit ever sees: collateral damage shows here. More narrow its
     interval."""
 
-    forget_relearn: int = 8
+    forget_relearn: int = 12
     """Forget countries that a relearning attack is taught. More make the attack stronger."""
 
-    forget_test: int = 18
+    forget_test: int = 24
     """Forget countries on which forgetting and recovery are scored, never taught again. More
     narrow every forget interval."""
 
-    dev_forget: int = 5
+    dev_forget: int = 8
     """Forgotten countries on which stops, strengths and layers are chosen; never scored."""
 
-    dev_retain: int = 5
+    dev_retain: int = 8
     """Kept countries on which stops, strengths and layers are chosen; never scored."""
 
-    never_seen: int = 12
+    never_seen: int = 16
     """Countries in no training text of any model: valid non-members and the guessing level."""
 
     def __post_init__(self) -> None:
@@ -227,7 +227,7 @@ class WorldSpec:
     """Countries whose name or answer has more characters in any script are left out; longer ones
     take more tokens, so fewer facts fit in the budget."""
 
-    vocabulary: int = 1792
+    vocabulary: int = 2048
     """Largest tokenizer; a smaller one cuts names into more pieces."""
 
     documents: Documents = field(default_factory=Documents)

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from residue.specs.claims import default_claims
 from residue.stats.attainability import attainable_margin
 from residue.world.audit import AUDIT_COLUMNS, AuditError, audit, normalised
 
@@ -31,12 +32,15 @@ def test_the_default_world_passes_and_its_counts_are_right(
     assert list(table.columns) == list(AUDIT_COLUMNS)
     assert table["n_items"].sum() == len(parts["facts"]) + len(parts["orders"])
     row = table[(table["deck"] == "facts") & (table["split"] == "forget_test")].iloc[0]
-    assert row["n_clusters"] == 18
-    assert row["attainable"] == pytest.approx(attainable_margin(18))
-    # The default claims have margin 0.2: the scored splits must be able to decide it.
-    scored = ["forget_test", "retain_touched", "retain_untouched"]
-    facts = table[table["deck"] == "facts"].set_index("split")
-    assert (facts.loc[scored, "attainable"] < 0.2).all()
+    assert row["n_clusters"] == 24
+    assert row["attainable"] == pytest.approx(attainable_margin(24))
+    # The default claims must be decidable: forgetting on both halves, keeping on each split alone.
+    clusters = table[table["deck"] == "facts"].set_index("split")["n_clusters"]
+    margins = {name: claim.margin for name, claim in default_claims().items()}
+    halves = int(clusters["forget_test"] + clusters["forget_relearn"])
+    assert attainable_margin(halves) < min(margins["forgets"], margins["no_language_leak"])
+    for split in ("retain_touched", "retain_untouched"):
+        assert attainable_margin(int(clusters[split])) < margins["keeps"]
 
 
 @pytest.mark.parametrize(
