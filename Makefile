@@ -10,7 +10,7 @@ TORCH ?= $(shell grep '^torch==' envs/constraints.txt)
 CORES ?= 4
 BIN := .venv/bin
 
-.PHONY: run test test-slow check format rulegraph clean
+.PHONY: run test test-slow check format readme clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1
@@ -33,8 +33,12 @@ format: .venv/test.stamp
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
 
-rulegraph: .venv/run.stamp
-	$(BIN)/python -m residue.cli rulegraph --write README.md
+# What the documents show of the program: the graph, the last run's scorecard, picture and ledger.
+readme: .venv/run.stamp
+	$(BIN)/residue rulegraph --write README.md
+	$(BIN)/residue scorecard results --write README.md
+	$(BIN)/residue ledger results --write docs/budget.md
+	cp results/report/figures/tradeoff.svg docs/pictures/tradeoff.svg
 
 # torch comes first: asked for later, another package's range would pull in its newest build.
 .venv/run.stamp: envs/constraints.txt pyproject.toml

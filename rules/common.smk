@@ -206,5 +206,5 @@ def say_result():
     """After a good run: the scorecard and where the page is."""
     from residue.cli import scorecard
 
-    scorecard(Path(OUT))
+    print(scorecard(Path(OUT)))
     print(f"page: {Path(OUT, 'report', 'index.html').resolve()}")

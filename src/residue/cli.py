@@ -1,4 +1,8 @@
-"""The command `residue`: print the scorecard, the ledger and the picture of the graph of a run."""
+"""The command `residue`: what a run found, what it cost, and the picture of its graph.
+
+With ``--write FILE`` a command puts what it would print between ``<!-- command -->`` and
+``<!-- /command -->`` of a Markdown file, so that documents show what the program made.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from residue.core import artifacts
 
@@ -19,76 +24,75 @@ def main(arguments: list[str] | None = None) -> None:
     for name, text in (
         ("scorecard", "the claims of a run and their verdicts, as a short table"),
         ("ledger", "CPU-seconds and peak memory per rule, from the manifests of a run"),
+        ("rulegraph", "the rules of the project in this folder, as a mermaid drawing"),
     ):
         command = commands.add_parser(name, help=text)
-        command.add_argument("out", type=Path, nargs="?", default=Path("results"))
-    graph = commands.add_parser("rulegraph", help="the rules and their order, as a mermaid drawing")
-    graph.add_argument("--write", type=Path, help="refresh the drawing inside this file")
+        if name != "rulegraph":
+            command.add_argument("out", type=Path, nargs="?", default=Path("results"))
+        command.add_argument("--write", type=Path, metavar="FILE", help="refresh it in this file")
     chosen = parser.parse_args(arguments)
     if chosen.command == "scorecard":
-        scorecard(chosen.out)
+        text = f"```\n{scorecard(chosen.out)}\n```" if chosen.write else scorecard(chosen.out)
     elif chosen.command == "ledger":
-        ledger(chosen.out)
+        text = ledger(chosen.out)
     else:
-        rulegraph(chosen.write)
+        text = rulegraph(Path.cwd())
+    if chosen.write:
+        refresh(chosen.write, chosen.command, text)
+    else:
+        print(text)
 
 
-def scorecard(out: Path) -> None:
-    """Print the claims table of a run."""
+def scorecard(out: Path) -> str:
+    """The claims table of a run."""
     from residue.report.scorecard import scorecard_text
 
     table = out / "tables" / "claims.parquet"
     if not table.is_file():
         sys.exit(f"{table} does not exist; run snakemake first, or name the run's folder.")
-    print(scorecard_text(artifacts.read_parquet(table)))
+    return scorecard_text(artifacts.read_parquet(table))
 
 
-def ledger(out: Path) -> None:
-    """Print jobs, CPU-seconds and peak memory per rule, once per job."""
-    jobs: dict[str, dict[str, float]] = {}
+def ledger(out: Path) -> str:
+    """Jobs, CPU-seconds and peak memory per rule, each job once."""
+    jobs: dict[str, dict[str, Any]] = {}
     for path in sorted(out.rglob("*.manifest.json")):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         key = json.dumps([manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True)
-        jobs[key] = {"stage": manifest["stage"], **manifest}
+        jobs[key] = manifest
     if not jobs:
         sys.exit(f"{out} holds no manifests; run snakemake first, or name the run's folder.")
-    stages: dict[str, list[dict[str, float]]] = {}
+    stages: dict[str, list[dict[str, Any]]] = {}
     for job in jobs.values():
-        stages.setdefault(str(job["stage"]), []).append(job)
-    print("| rule | jobs | CPU-s | CPU-s per job | peak MB |")
-    print("|---|---|---|---|---|")
-    for stage, rows in sorted(stages.items(), key=lambda item: -_cpu(item[1])):
-        peak = max(row["peak_memory_mb"] for row in rows)
-        print(
-            f"| {stage} | {len(rows)} | {_cpu(rows):.1f} | {_cpu(rows) / len(rows):.1f} | {peak:.0f} |"
-        )
-    print(f"| all | {len(jobs)} | {_cpu(list(jobs.values())):.1f} | | |")
+        stages.setdefault(job["stage"], []).append(job)
+    lines = ["| rule | jobs | CPU-s | CPU-s per job | peak MB |", "|---|---|---|---|---|"]
+    for stage, rows in sorted(stages.items(), key=lambda item: -_cpu_seconds(item[1])):
+        cpu, peak = _cpu_seconds(rows), max(row["peak_memory_mb"] for row in rows)
+        lines.append(f"| {stage} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |")
+    lines.append(f"| all | {len(jobs)} | {_cpu_seconds(list(jobs.values())):.1f} | | |")
+    return "\n".join(lines)
 
 
-def _cpu(rows: list[dict[str, float]]) -> float:
-    return sum(row["cpu_seconds"] for row in rows)
+def _cpu_seconds(jobs: list[dict[str, Any]]) -> float:
+    return sum(float(job["cpu_seconds"]) for job in jobs)
 
 
-FENCE = re.compile(r"```mermaid\n.*?```", flags=re.DOTALL)
-
-
-def rulegraph(write: Path | None) -> None:
-    """Print Snakemake's mermaid drawing of the rules, or put it into a Markdown file."""
-    block = drawing(Path.cwd())
-    if write is None:
-        print(block)
-        return
-    text = write.read_text(encoding="utf-8")
-    if not FENCE.search(text):
-        sys.exit(f"{write} has no ```mermaid block to refresh; add an empty one.")
-    write.write_text(FENCE.sub(lambda _: block, text, count=1), encoding="utf-8")
-
-
-def drawing(project: Path) -> str:
+def rulegraph(project: Path) -> str:
     """The rules of a project as a mermaid block for Markdown."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--quiet", "all"]
     done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
-    return f"```mermaid\n{done.stdout[done.stdout.index('flowchart') :].strip()}\n```"
+    drawn = done.stdout[done.stdout.index("flowchart") :].strip()
+    plain = [line for line in drawn.splitlines() if not line.lstrip().startswith("style ")]
+    return "```mermaid\n" + "\n".join(plain) + "\n```"
+
+
+def refresh(file: Path, name: str, text: str) -> None:
+    """Put a text between the markers of its name in a Markdown file."""
+    old = file.read_text(encoding="utf-8")
+    block = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", flags=re.DOTALL)
+    if not block.search(old):
+        sys.exit(f"{file} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
+    file.write_text(block.sub(lambda m: f"{m[1]}{text}\n{m[2].lstrip()}", old), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class PretrainSpec:
     shape: ModelShape = ModelShape()
     """Shape of the model."""
 
-    steps: int = 1600
+    steps: int = 1500
     """Optimiser steps. Fewer leave facts unlearnt, in the languages of rare scripts first."""
 
     batch_tokens: int = 1024

@@ -47,7 +47,7 @@ def test_options_reach_the_method_and_survive_a_round_trip() -> None:
         ({"objective": {"name": "npo", "beta": "x"}}, r"steps\[0\].objective.beta: expects"),
         ({"train": {"batch": {"retian": 3}}}, r"train.batch.retian: is no role; .* retain"),
         ({"train": {"batch": {"retain": 0}}}, r"train.batch.retain: must be at least 1"),
-        ({"train": {"stop_at": 0.1}}, r"train.stop_at: needs dev checks"),
+        ({"train": {"stop_at": 0.1, "check_every": 0}}, r"train.stop_at: needs dev checks"),
         ({"train": {"steps": 5, "warmup": 5}}, r"train.warmup: must be below steps \(5\)"),
         ({"train": {"schedule": "cosin"}}, r"train.schedule: .*did you mean 'cosine'"),
     ],

@@ -97,7 +97,7 @@ def test_history_is_complete_and_its_schedule_is_the_formula(make: Callable[...,
     assert history.notna().all().all()
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
     # B = 0 at the start: the policy is the reference.
-    assert history["forget"].iloc[0] == pytest.approx(2 / 0.3 * math.log(2), rel=1e-5)
+    assert history["forget"].iloc[0] == pytest.approx(2 / Objective().beta * math.log(2), rel=1e-5)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])

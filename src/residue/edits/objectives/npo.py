@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 class Objective:
     """NPO on the forget items plus the ordinary loss on the retain items."""
 
-    beta: float = 0.3
-    """How soon the push lets go: larger stops nearer to the reference, 0 would be ascent."""
+    beta: float = 6.0
+    """How soon the push lets go: Δ falls to a few nats / β. Small values, usual for long texts,
+    drag short answers far below guessing and neighbours with them; 0 would be ascent."""
     forget_weight: float = 1.0
     """Share of the forget term in the loss."""
-    retain_weight: float = 5.0
+    retain_weight: float = 2.5
     """Share of the retain term: mean loss per answer token of items that must stay right."""
 
     ROLES: ClassVar[tuple[str, ...]] = ("forget", "retain")
