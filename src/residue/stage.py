@@ -169,7 +169,9 @@ class Job:
         return Path(path)
 
     def _manifest(self, started: float) -> dict[str, Any]:
-        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        usage = [
+            resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
         return {
             "stage": self.name,
             "spec": self._spec,

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from residue.measure.answers import normalise
+from residue.measure.lines import Answer
 from residue.measure.metrics import (
     answer_probability,
     exact_answer,
@@ -22,8 +24,6 @@ from residue.measure.metrics import (
     right_under_attack,
     sequence_probability,
 )
-from residue.measure.answers import normalise
-from residue.measure.lines import Answer
 
 
 def by_item(table: pd.DataFrame, column: str = "value") -> dict[str, Any]:
