@@ -6,7 +6,6 @@ rule pretrain_model:
     input:
         facts=FACTS,
         tokenizer=tokenizer_files(),
-        after=ancient(rules.audit_world.output.audit),
     output:
         config=f"{OUT}/models/pair{{pair}}/{{role}}/config.json",
         weights=f"{OUT}/models/pair{{pair}}/{{role}}/model.safetensors",

@@ -14,6 +14,7 @@ rule build_decks:
         f"{OUT}/logs/build_decks.log",
     benchmark:
         f"{OUT}/benchmarks/build_decks.tsv"
+    priority: 10
     conda:
         ENV
     threads: 1
@@ -36,6 +37,7 @@ rule build_edit_data:
         f"{OUT}/logs/build_edit_data.log",
     benchmark:
         f"{OUT}/benchmarks/build_edit_data.tsv"
+    priority: 10
     conda:
         ENV
     threads: 1
@@ -59,6 +61,7 @@ rule train_tokenizer:
         f"{OUT}/logs/train_tokenizer.log",
     benchmark:
         f"{OUT}/benchmarks/train_tokenizer.tsv"
+    priority: 10
     conda:
         ENV
     threads: 1
@@ -73,7 +76,7 @@ rule train_tokenizer:
 
 
 rule audit_world:
-    """Stops the run on a leak; models wait for it but do not depend on what it says."""
+    """Stops the run on a leak. First in line; models do not depend on what it says."""
     input:
         countries=rules.build_decks.output.countries,
         decks=[

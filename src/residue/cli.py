@@ -1,4 +1,4 @@
-"""The command `residue`: what a run found, what it cost, and the picture of its graph.
+"""The command `residue`: what a run found, what it cost, what of it is stale, and its graph.
 
 With ``--write FILE`` a command puts what it would print between ``<!-- command -->`` and
 ``<!-- /command -->`` of a Markdown file, so that documents show what the program made.
@@ -7,13 +7,13 @@ With ``--write FILE`` a command puts what it would print between ``<!-- command 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from residue import account, verify
 from residue.core import artifacts
 
 
@@ -30,7 +30,10 @@ def main(arguments: list[str] | None = None) -> None:
         if name != "rulegraph":
             command.add_argument("out", type=Path, nargs="?", default=Path("results"))
         command.add_argument("--write", type=Path, metavar="FILE", help="refresh it in this file")
+    _add_verify(commands)
     chosen = parser.parse_args(arguments)
+    if chosen.command == "verify":
+        sys.exit(say_stale(chosen.out, chosen.configfile))
     if chosen.command == "scorecard":
         text = f"```\n{scorecard(chosen.out)}\n```" if chosen.write else scorecard(chosen.out)
     elif chosen.command == "ledger":
@@ -41,6 +44,35 @@ def main(arguments: list[str] | None = None) -> None:
         refresh(chosen.write, chosen.command, text)
     else:
         print(text)
+
+
+def _add_verify(commands: Any) -> None:
+    command = commands.add_parser("verify", help="name every result that is stale")
+    command.add_argument("out", type=Path, nargs="?", help="a copy, if not the config's own `out`")
+    command.add_argument(
+        "--configfile", nargs="+", default=[], metavar="FILE", help="as snakemake was given it"
+    )
+
+
+def say_stale(out: Path | None, configfiles: list[str]) -> int:
+    """Print each stale result of the project in this folder with its reason; the exit code.
+
+    Lines go to standard output as ``path: reason``, what to do to standard error.
+    """
+    try:
+        found = verify.verify(verify.plan(Path.cwd(), configfiles), Path.cwd(), out)
+    except verify.PlanError as error:
+        sys.exit(f"snakemake could not plan this project:\n{error}")
+    if not found.seen and not found.stale:
+        sys.exit(f"{found.unmade[0]} and all others were never made; run snakemake first.")
+    for path, reason in found.stale:
+        print(f"{path}: {reason}")
+    counts = f"{len(found.stale)} stale of {found.seen}, {len(found.unmade)} not made yet"
+    for path in found.left_over:
+        print(f"{path}: left over, no job of this config makes it", file=sys.stderr)
+    mend = "; delete the stale ones and run snakemake again" if found.stale else ""
+    print(counts + mend, file=sys.stderr)
+    return 1 if found.stale else 0
 
 
 def scorecard(out: Path) -> str:
@@ -55,21 +87,17 @@ def scorecard(out: Path) -> str:
 
 def ledger(out: Path) -> str:
     """Jobs, CPU-seconds and peak memory per rule, each job once."""
-    jobs: dict[str, dict[str, Any]] = {}
-    for path in sorted(out.rglob("*.manifest.json")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        key = json.dumps([manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True)
-        jobs[key] = manifest
+    jobs = account.jobs_of(sorted(out.rglob("*.manifest.json")))
     if not jobs:
         sys.exit(f"{out} holds no manifests; run snakemake first, or name the run's folder.")
     stages: dict[str, list[dict[str, Any]]] = {}
-    for job in jobs.values():
+    for job in jobs:
         stages.setdefault(job["stage"], []).append(job)
     lines = ["| rule | jobs | CPU-s | CPU-s per job | peak MB |", "|---|---|---|---|---|"]
     for stage, rows in sorted(stages.items(), key=lambda item: -_cpu_seconds(item[1])):
         cpu, peak = _cpu_seconds(rows), max(row["peak_memory_mb"] for row in rows)
         lines.append(f"| {stage} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |")
-    lines.append(f"| all | {len(jobs)} | {_cpu_seconds(list(jobs.values())):.1f} | | |")
+    lines.append(f"| all | {len(jobs)} | {_cpu_seconds(jobs):.1f} | | |")
     return "\n".join(lines)
 
 
@@ -79,7 +107,9 @@ def _cpu_seconds(jobs: list[dict[str, Any]]) -> float:
 
 def rulegraph(project: Path) -> str:
     """The rules of a project as a mermaid block for Markdown."""
-    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--quiet", "all"]
+    # Not of the target `all`, which asks for every file: its arrows would hide the others.
+    command = [sys.executable, "-m", "snakemake", "write_page", "--rulegraph", "mermaid-js"]
+    command += ["--quiet", "all"]
     done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
     drawn = done.stdout[done.stdout.index("flowchart") :].strip()
     plain = [line for line in drawn.splitlines() if not line.lstrip().startswith("style ")]

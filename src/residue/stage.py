@@ -20,12 +20,12 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from residue.core import artifacts, card, methods, provenance, seeds
+from residue.core import artifacts, card, methods, provenance, refusals, seeds
 from residue.core.process import die_with_parent, peak_memory_mb
 from residue.specs.fields import load
 
@@ -34,14 +34,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Spec = TypeVar("Spec")
+Part = TypeVar("Part")
 log = logging.getLogger("residue")
 
 VERSIONED = ("numpy", "pandas", "pyarrow", "scipy", "tokenizers", "torch", "transformers", "peft")
 """Packages whose version enters the manifest when the job imported them."""
 
 
-class SourceChangedError(RuntimeError):
-    """The source was edited between the planning of a job and its start."""
+SECONDS_BETWEEN_LINES = 10.0
+"""A job that takes longer says how far it is, this often."""
 
 
 class Job:
@@ -112,6 +113,11 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    @property
+    def folder(self) -> Path:
+        """Where the outputs go."""
+        return Path(next(iter(self._outputs.values()))).parent
+
     def final(self, name: str) -> Path:
         """The final name of an output, for paths that one output writes about another."""
         return Path(self._outputs[name])
@@ -127,6 +133,21 @@ class Job:
     def write_text(self, name: str, text: str) -> None:
         """Write a text output."""
         self.output(name).write_text(text, encoding="utf-8")
+
+    def watched(
+        self, parts: Iterable[Part], total: int, unit: str, size: Callable[[Part], int]
+    ) -> Iterator[Part]:
+        """Pass parts on, and log every ten seconds how many units of the total are done."""
+        started = spoke = time.monotonic()
+        done = 0
+        for part in parts:
+            yield part
+            done += size(part)
+            now = time.monotonic()
+            if now - spoke >= SECONDS_BETWEEN_LINES:
+                spoke = now
+                left = (now - started) * (total - done) / max(done, 1)
+                log.info("%d of %d %s, about %.0f s left", done, total, unit, left)
 
     @property
     def state_dir(self) -> Path:
@@ -150,9 +171,13 @@ class Job:
             record = manifest | {"output": str(final), "sha256": provenance.file_digest(staged)}
             note = provenance.manifest_path(staged)
             artifacts.write_json(note, record)
-            if final.is_dir():
-                shutil.rmtree(final)
-            os.replace(staged, final)
+            if final.is_dir():  # out of the way at once: a folder is not removed in one step
+                aside = staged.with_name(f"{staged.name}-old")
+                os.replace(final, aside)
+                os.replace(staged, final)
+                shutil.rmtree(aside)
+            else:
+                os.replace(staged, final)
             os.replace(note, provenance.manifest_path(final))
         key = provenance.canonical([self._spec, self.code])
         shutil.rmtree(self._state / self.name / f"{seeds.derive(key):016x}", ignore_errors=True)
@@ -164,8 +189,8 @@ class Job:
 
     def _checked(self, path: str) -> Path:
         if path not in self._digests:
-            provenance.check(path)
-            self._digests[path] = provenance.file_digest(path)
+            manifest = provenance.check(path)
+            self._digests[path] = manifest["sha256"] if manifest else provenance.file_digest(path)
         return Path(path)
 
     def _manifest(self, started: float) -> dict[str, Any]:
@@ -211,7 +236,7 @@ def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
         job.discard()
         if isinstance(error, Exception):
             log.exception("%s stopped", job.name)
-            print(f"ERROR {job.name}: {error}", flush=True)
+            print(f"ERROR {job.name}: {refusals.sentence(error, job.folder)}", flush=True)
             raise SystemExit(1) from None
         raise
     log.info("%s done: %.1f CPU-s", job.name, time.process_time())

@@ -33,10 +33,14 @@ def read_parquet(
     path: str | os.PathLike[str], columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Read a table after checking it against its manifest; lists come back as numpy arrays."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     provenance.check(path)
-    frame: pd.DataFrame = pq.read_table(os.fspath(path), columns=columns).to_pandas()
+    try:
+        frame: pd.DataFrame = pq.read_table(os.fspath(path), columns=columns).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, "Parquet", error) from error
     return frame
 
 
@@ -49,4 +53,18 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Read JSON after checking it against its manifest."""
     provenance.check(path)
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, "JSON", error) from error
+
+
+def _damaged(path: str | os.PathLike[str], form: str, error: Exception) -> Exception:
+    """What to raise for a file that does not read as its form; a file that cannot be opened at all
+    keeps the system's own reason."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return provenance.StaleFileError(
+        f"{os.fspath(path)} is not whole {form} ({' '.join(str(error).split())}); put a whole file "
+        f"there, or delete it and run snakemake again."
+    )
