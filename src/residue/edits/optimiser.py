@@ -1,5 +1,4 @@
-"""AdamW on an edit's weights laid out as one flat vector: they are many and small, and one operation
-serves all."""
+"""AdamW on an edit's weights as one flat vector: they are many and small, one operation serves all."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ EPSILON = 1e-8
 
 
 class AdamW:
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv 1711.05101, algorithm 2)."""
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv 1711.05101)."""
 
     def __init__(
         self,
