@@ -1,4 +1,4 @@
-"""AdamW on an edit's weights as one flat vector: they are many and small, one operation serves all."""
+"""AdamW on an edit's weights as one flat vector: many small weights, one operation for all."""
 
 from __future__ import annotations
 
