@@ -14,6 +14,9 @@ from typing import Any
 
 from residue.core import provenance
 
+PARTS = ("world", "models", "arms", "records", "measurements", "tables", "report")
+"""Folders of a run, by name: an overlay's run may lie inside the default one's."""
+
 LAST_LINES = 8
 """Lines shown of a failed job's log."""
 
@@ -24,6 +27,11 @@ _FAILED = re.compile(
 """How Snakemake reports a failed job in its own log."""
 
 
+def manifests_in(out: Path) -> list[Path]:
+    """The manifests of one run, sorted."""
+    return sorted(file for part in PARTS for file in (out / part).rglob("*.manifest.json"))
+
+
 def jobs_of(manifests: Iterable[Path]) -> list[dict[str, Any]]:
     """The manifest of each job once, however many files it wrote; files that are gone are left
     out."""
@@ -31,14 +39,19 @@ def jobs_of(manifests: Iterable[Path]) -> list[dict[str, Any]]:
     for path in manifests:
         if path.is_file():
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            jobs[json.dumps([manifest["stage"], manifest["spec"]], sort_keys=True)] = manifest
+            jobs[
+                json.dumps(
+                    [manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True
+                )
+            ] = manifest
     return list(jobs.values())
 
 
 def of_run(outputs: Iterable[str], since: float) -> str:
     """Jobs that ran since a time (seconds of the epoch) and jobs whose files were there already,
     each with its CPU-seconds."""
-    ran, reused = [], []
+    ran: list[dict[str, Any]] = []
+    reused: list[dict[str, Any]] = []
     for job in jobs_of(map(provenance.manifest_path, outputs)):
         finished = timegm(strptime(job["finished"], "%Y-%m-%dT%H:%M:%SZ"))
         (ran if finished >= int(since) else reused).append(job)

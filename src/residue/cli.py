@@ -87,7 +87,7 @@ def scorecard(out: Path) -> str:
 
 def ledger(out: Path) -> str:
     """Jobs, CPU-seconds and peak memory per rule, each job once."""
-    jobs = account.jobs_of(sorted(out.rglob("*.manifest.json")))
+    jobs = account.jobs_of(account.manifests_in(out))
     if not jobs:
         sys.exit(f"{out} holds no manifests; run snakemake first, or name the run's folder.")
     stages: dict[str, list[dict[str, Any]]] = {}

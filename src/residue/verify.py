@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from residue import account
 from residue.core import provenance
 
 
@@ -173,7 +174,7 @@ class _Walk:
     def left_over(self) -> list[str]:
         """Files with manifests that no planned job makes."""
         folder = self._folder or self.project
-        notes = folder.rglob("*.manifest.json")
+        notes = account.manifests_in(folder)
         made = [note.with_name(note.name.removesuffix(".manifest.json")) for note in notes]
         return [str(p) for p in made if p not in self._planned and not p.name.startswith(".")]
 
@@ -192,7 +193,7 @@ def _in_order(jobs: Iterable[Job]) -> list[Job]:
 
 
 def difference(before: Any, now: Any, where: str = "") -> str:
-    """The first place where two values of JSON differ, e.g. ``statistics.level was 0.95, is 0.9``."""
+    """Where two JSON values first differ, e.g. ``statistics.level was 0.95, is 0.9``."""
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted(before.keys() | now.keys()):
             if before.get(key) != now.get(key):
