@@ -254,4 +254,5 @@ def say_result():
 
 def say_failure(log):
     """After a failed run: which jobs, the end of their logs, and the sentence that says why."""
-    print(account.of_failure(Path(log)))
+    files = [log] if isinstance(log, str) else log
+    print(account.of_failure(map(Path, files)))

@@ -39,11 +39,8 @@ def jobs_of(manifests: Iterable[Path]) -> list[dict[str, Any]]:
     for path in manifests:
         if path.is_file():
             manifest = json.loads(path.read_text(encoding="utf-8"))
-            jobs[
-                json.dumps(
-                    [manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True
-                )
-            ] = manifest
+            key = [manifest["stage"], manifest["spec"], manifest["inputs"]]
+            jobs[json.dumps(key, sort_keys=True)] = manifest
     return list(jobs.values())
 
 
@@ -58,12 +55,13 @@ def of_run(outputs: Iterable[str], since: float) -> str:
     return "\n".join(
         f"{what + ':':8}{len(jobs):4} jobs {_cpu(jobs):8.1f} CPU-s{note}{_named(jobs)}"
         for what, jobs, note in (("ran", ran, ""), ("reused", reused, ", spent before"))
+        if jobs
     )
 
 
-def of_failure(log: Path) -> str:
-    """From Snakemake's log: each failed job's last lines, then the sentences that say why."""
-    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+def of_failure(logs: Iterable[Path]) -> str:
+    """From Snakemake's logs: each failed job's last lines, then the sentences that say why."""
+    text = "\n".join(line for log in logs for line in _lines(log))
     shown, reasons = [], []
     for job in _FAILED.finditer(text):
         path = Path(job["log"])
