@@ -94,15 +94,15 @@ def kill_once(project: Path, who: str, seconds: float) -> bool:
     else:
         return False
     jobs = jobs_of(process.pid)
-    victims = {"snakemake": [process.pid], "job": jobs[:1], "all": [process.pid, *jobs]}[who]
-    for pid in victims:
+    whole = [process.pid, *jobs]
+    for pid in {"snakemake": whole[:1], "job": jobs[:1] or whole, "all": whole}[who]:
         end(pid)
-    process.wait(60)
+    process.wait(120)
     deadline = time.monotonic() + 20
     while any(Path(f"/proc/{pid}").exists() for pid in jobs):
         assert time.monotonic() < deadline, "a job outlived Snakemake"
         time.sleep(0.02)
-    return bool(victims)
+    return True
 
 
 def end(pid: int) -> None:

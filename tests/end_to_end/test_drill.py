@@ -168,5 +168,10 @@ def test_a_job_runs_outside_snakemake_from_its_logged_command(done: Path, tmp_pa
     before = claims.read_bytes()
     claims.unlink()
     environment = os.environ | {"PYTHONPATH": str(clone / "src"), "RESIDUE_ROOT": str(clone)}
-    subprocess.run(["bash", "-c", command.strip()], cwd=clone, env=environment, check=True)
+    subprocess.run(
+        ["bash", "-c", command[command.index("exec python") :]],
+        cwd=clone,
+        env=environment,
+        check=True,
+    )
     assert claims.read_bytes() == before
