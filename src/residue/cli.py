@@ -111,9 +111,11 @@ def rulegraph(project: Path) -> str:
     command = [sys.executable, "-m", "snakemake", "write_page", "--rulegraph", "mermaid-js"]
     command += ["--quiet", "all"]
     done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
-    drawn = done.stdout[done.stdout.index("flowchart") :].strip()
-    plain = [line for line in drawn.splitlines() if not line.lstrip().startswith("style ")]
-    return "```mermaid\n" + "\n".join(plain) + "\n```"
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", done.stdout))
+    arrows = re.findall(r"(id\d+) --> (id\d+)", done.stdout)
+    # Sorted by name: Snakemake's own order and numbers differ from call to call.
+    lines = sorted(f"    {names[before]} --> {names[after]}" for before, after in arrows)
+    return "\n".join(["```mermaid", "flowchart TB", *lines, "```"])
 
 
 def refresh(file: Path, name: str, text: str) -> None:
