@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.drill import DRILL, OUT, drill, tables
-from tests.workflow.graph import copy_project, snakemake
+from tests.workflow.graph import copy_project, run_job, snakemake
 
 pytestmark = pytest.mark.end_to_end
 linux = pytest.mark.skipif(sys.platform != "linux", reason="jobs are found in Linux's /proc")
@@ -167,11 +165,6 @@ def test_a_job_runs_outside_snakemake_from_its_logged_command(done: Path, tmp_pa
     claims = clone / OUT / "tables/claims.parquet"
     before = claims.read_bytes()
     claims.unlink()
-    environment = os.environ | {"PYTHONPATH": str(clone / "src"), "RESIDUE_ROOT": str(clone)}
-    subprocess.run(
-        ["bash", "-c", command[command.index("exec python") :]],
-        cwd=clone,
-        env=environment,
-        check=True,
-    )
+    done_again = run_job(clone, command)
+    assert done_again.returncode == 0, done_again.stdout + done_again.stderr
     assert claims.read_bytes() == before

@@ -16,7 +16,7 @@ import pytest
 
 from residue.core import provenance
 from tests.end_to_end.drill import DRILL, OUT, tables, verify
-from tests.workflow.graph import plan, snakemake
+from tests.workflow.graph import plan, run_job, snakemake
 
 pytestmark = pytest.mark.end_to_end
 
@@ -153,7 +153,7 @@ def commands(done: Path) -> dict[str, str]:
     """The command of one measuring job, which reads all three formats, and of one that reads a
     model; as Snakemake would give them."""
     planned = snakemake(done, "-n", "-F", "-p", "--workflow-profile", "none", *DRILL).stdout
-    lines = [x[x.index("exec python") :] for x in planned.splitlines() if "exec python" in x]
+    lines = [line for line in planned.splitlines() if "exec python" in line]
     measuring = [
         x
         for x in lines
@@ -161,14 +161,6 @@ def commands(done: Path) -> dict[str, str]:
     ]
     adopting = [x for x in lines if "adopt_model.py" in x and '"role":"base"' in x]
     return {"measure": measuring[0], "adopt_model": adopting[0]}
-
-
-def run_job(project: Path, command: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(project / "src"), "RESIDUE_ROOT": str(project)}
-    bare = command.split(" > ")[0]
-    return subprocess.run(
-        ["bash", "-c", bare], cwd=project, env=environment, capture_output=True, text=True
-    )
 
 
 def cut(path: Path) -> None:
