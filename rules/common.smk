@@ -7,6 +7,7 @@ from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
 from residue.specs.measures import METRICS
+from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
 launch.prepare(workflow.basedir)
@@ -177,7 +178,7 @@ def metric_methods(wildcards):
 
 def page_methods(wildcards):
     """Sections of the page, and the metrics whose titles it shows."""
-    sections = {("report.sections", name) for name in PLAN.config.report.sections}
+    sections = {(PAGE_SECTIONS, name) for name in PLAN.config.report.sections}
     return sections | {
         (METRICS, each.metric) for each in PLAN.config.estimands.values()
     }

@@ -1,7 +1,8 @@
-"""The command `residue`: what a run found, what it cost, and the picture of its graph.
+"""The command `residue`: what a run found, what it cost, the picture of its graph, its config keys.
 
 With ``--write FILE`` a command puts what it would print between ``<!-- command -->`` and
-``<!-- /command -->`` of a Markdown file, so that documents show what the program made.
+``<!-- /command -->`` of a Markdown file, so that documents show what the program made;
+``reference --write`` writes whole files of its own.
 """
 
 from __future__ import annotations
@@ -33,7 +34,13 @@ def main(arguments: list[str] | None = None) -> None:
         if name != "rulegraph":
             command.add_argument("out", type=Path, nargs="?", default=Path("results"))
         command.add_argument("--write", type=Path, metavar="FILE", help="refresh it in this file")
+    told = "the schema and the table of every config key, made from the typed specs"
+    made = commands.add_parser("reference", help=told, description=told)
+    made.add_argument("--write", action="store_true", help="make config/schema.json and README.md")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "reference":
+        reference(Path.cwd() / "config", write=chosen.write)
+        return
     if chosen.command == "scorecard":
         text = f"```\n{scorecard(chosen.out)}\n```" if chosen.write else scorecard(chosen.out)
     elif chosen.command == "ledger":
@@ -88,6 +95,21 @@ def rulegraph(project: Path) -> str:
     drawn = done.stdout[done.stdout.index("flowchart") :].strip()
     plain = [line for line in drawn.splitlines() if not line.lstrip().startswith("style ")]
     return "```mermaid\n" + "\n".join(plain) + "\n```"
+
+
+def reference(folder: Path, *, write: bool) -> None:
+    """Make the generated files of the config folder, or stop where one is stale."""
+    from residue.specs import reference as made
+
+    if not folder.is_dir():
+        sys.exit(f"{folder} does not exist; run this in the folder of the project.")
+    if write:
+        made.write(folder)
+    stale = made.stale(folder)
+    if stale:
+        names = ", ".join(f"config/{name}" for name in stale)
+        sys.exit(f"stale: {names}; run `{made.COMMAND}`")
+    print("config/schema.json and config/README.md say what the specs say")
 
 
 def refresh(file: Path, name: str, text: str) -> None:

@@ -2,7 +2,7 @@
 
 A spec is a frozen dataclass; a string under a field documents it. Allowed field types: ``int``,
 ``float``, ``bool``, ``str``, ``Literal``, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]`` and
-nested specs.
+nested specs. ``Annotated`` with `Named` says that a value names a file.
 """
 
 from __future__ import annotations
@@ -25,6 +25,16 @@ class SpecError(ValueError):
         self.sentence = sentence
 
 
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """Marks a field whose value is the name of a method file, for the schema and the reference."""
+
+    folder: str
+    """Folder of the files, e.g. ``edits.objectives``."""
+    kind: str = ""
+    """Class in such a file whose fields are its options; then ``{name: …, options}`` is allowed."""
+
+
 def load(cls: type[Spec], data: Any, where: str) -> Spec:
     """Build a spec from a mapping, or stop with the key path, the fault and the nearest key.
 
@@ -42,13 +52,13 @@ def load(cls: type[Spec], data: Any, where: str) -> Spec:
         if key not in known:
             raise SpecError(_join(where, str(key)), f"unknown key; {_nearest(str(key), known)}")
     values = {
-        key: _value(hints[key], value, _join(where, key), _merged_over(known[key]))
+        key: _value(hints[key], value, _join(where, key), merged_over(known[key]))
         for key, value in data.items()
     }
     missing = [
         name
         for name, field in known.items()
-        if name not in values and _default(field) is dataclasses.MISSING
+        if name not in values and default_of(field) is dataclasses.MISSING
     ]
     if missing:
         raise SpecError(_join(where, missing[0]), "is needed and has no default; add it.")
@@ -69,6 +79,20 @@ def plain(spec: Any) -> Any:
     return spec
 
 
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """The default of a field, made if need be; `dataclasses.MISSING` where it has none."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return dataclasses.MISSING
+
+
+def merged_over(field: dataclasses.Field[Any]) -> Any:
+    """Default entries that a user's add to, unless the field says that they replace them."""
+    return default_of(field) if field.metadata.get("merge", True) else dataclasses.MISSING
+
+
 def _join(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
@@ -78,19 +102,6 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"the keys here are: {', '.join(sorted(known))}."
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return dataclasses.MISSING
-
-
-def _merged_over(field: dataclasses.Field[Any]) -> Any:
-    """Default entries that a user's add to, unless the field says that they replace them."""
-    return _default(field) if field.metadata.get("merge", True) else dataclasses.MISSING
 
 
 def _value(kind: Any, value: Any, where: str, default: Any = dataclasses.MISSING) -> Any:
