@@ -89,12 +89,14 @@ def _cpu_seconds(jobs: list[dict[str, Any]]) -> float:
 
 
 def rulegraph(project: Path) -> str:
-    """The rules of a project as a mermaid block for Markdown."""
+    """The rules of a project as a mermaid block for Markdown, the same text at every call."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--quiet", "all"]
     done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
-    drawn = done.stdout[done.stdout.index("flowchart") :].strip()
-    plain = [line for line in drawn.splitlines() if not line.lstrip().startswith("style ")]
-    return "```mermaid\n" + "\n".join(plain) + "\n```"
+    names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]", done.stdout, flags=re.MULTILINE))
+    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)", done.stdout, flags=re.MULTILINE)
+    # Snakemake numbers rules and orders arrows by hashes, which differ from process to process.
+    lines = sorted(f"    {names[start]} --> {names[end]}" for start, end in arrows)
+    return "\n".join(["```mermaid", "flowchart TB", *lines, "```"])
 
 
 def reference(folder: Path, *, write: bool) -> None:

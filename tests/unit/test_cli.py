@@ -52,3 +52,18 @@ def test_a_document_is_refreshed_between_its_markers_only(tmp_path: Path) -> Non
     assert page.read_text() == first
     with pytest.raises(SystemExit, match="has no lines '<!-- scorecard -->'"):
         cli.refresh(page, "scorecard", "x")
+
+
+def test_a_stale_reference_is_named_with_the_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="run this in the folder of the project"):
+        cli.main(["reference"])
+    (tmp_path / "config").mkdir()
+    with pytest.raises(SystemExit, match=r"config/README\.md; run `residue reference --write`"):
+        cli.main(["reference"])
+    cli.main(["reference", "--write"])
+    cli.main(["reference"])
+    assert "say what the specs say" in capsys.readouterr().out
+    assert json.loads((tmp_path / "config/schema.json").read_text())["type"] == "object"

@@ -80,7 +80,7 @@ def finish(out: Path) -> None:
     """The files of a finished run that the command line reads."""
     (out / "tables").mkdir(parents=True, exist_ok=True)
     pd.DataFrame([CLAIM]).to_parquet(out / "tables" / "claims.parquet")
-    (out / "some.manifest.json").write_text(json.dumps(MANIFEST))
+    (out / "tables" / "estimates.parquet.manifest.json").write_text(json.dumps(MANIFEST))
 
 
 def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
