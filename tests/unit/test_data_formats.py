@@ -10,7 +10,6 @@ import argparse
 import dataclasses
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import pytest
 
 from residue import stage
 from residue.core.artifacts import write_parquet
-from residue.edits import arms
+from residue.edits import recipes
 from residue.measure.known import find_known
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
@@ -150,11 +149,11 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
             (folder / "adapter_model.safetensors").touch()
 
     history = pd.DataFrame({"step": [1]})
-    monkeypatch.setattr(arms, "load_model", lambda *_, **__: (None, None))
-    monkeypatch.setattr(arms, "pools", lambda *_: {"forget": []})
-    monkeypatch.setattr(arms, "_train_step", lambda *_: (Edit(), history))
-    monkeypatch.setattr(arms, "require_effect", lambda *_: 1.0)
-    arm, _ = arms.train_arm(
+    monkeypatch.setattr(recipes, "load_model", lambda *_, **__: (None, None))
+    monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
+    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
+    monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
+    arm, _ = recipes.train_arm(
         tmp_path, ArmSpec(), pd.DataFrame(), arm="npo", pair=0, seed=0, home=tmp_path
     )
     keys = {key for key in arm if not isinstance(arm[key], (dict, list))}
@@ -175,10 +174,9 @@ def test_a_manifest_has_the_documented_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     io: dict[str, Any] = {"in": {}, "out": {"made": str(tmp_path / "made.json")}, "state": "."}
-    monkeypatch.setattr(sys, "argv", ["make_it.py"])
     monkeypatch.chdir(tmp_path)
     arguments = argparse.Namespace(spec="{}", code="0", io=json.dumps(io), gpu=0)
-    job = stage.Job(arguments)
+    job = stage.Job("make_it", arguments)
     job.write_json("made", [])
     job.publish(0.0)
     manifest = json.loads((tmp_path / "made.json.manifest.json").read_text())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from residue.specs.config import Config
-from residue.specs.fields import Named, default_of, plain
+from residue.specs.fields import Named, default_of, merged_over, plain
 from residue.specs.schema import (
     about,
     changed,
@@ -74,7 +74,7 @@ def page() -> str:
         lines = [_row(key) for key in keys(kind, default_of(field), field.name)]
         if lines:
             parts += [f"## {field.name}", docs_of(Config)[field.name], "\n".join([_HEAD, *lines])]
-        parts += _default_entries(field.name, kind, default_of(field))
+        parts += _default_entries(field, kind)
     parts += ["## Methods and their options", _METHODS]
     for mark in dict.fromkeys(_marks(Config)):
         parts += _method_tables(mark)
@@ -164,12 +164,15 @@ def _row(key: Key, link: bool = False) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _default_entries(name: str, kind: Any, default: Any) -> list[str]:
-    """What stands under a section of named entries before the config adds to it."""
+def _default_entries(field: dataclasses.Field[Any], kind: Any) -> list[str]:
+    """What stands under a section of named entries before the config says anything of it."""
     if get_origin(kind) is not dict or not dataclasses.is_dataclass(get_args(kind)[1]):
         return []
-    lines = [f"| `{entry}` | `{yaml_text(changed(spec))}` |" for entry, spec in default.items()]
-    head = f"Entries of `{name}` that are there by default, with what differs from the table above:"
+    entries = default_of(field).items()
+    lines = [f"| `{entry}` | `{yaml_text(changed(spec))}` |" for entry, spec in entries]
+    merged = merged_over(field) is not dataclasses.MISSING
+    fate = "yours are added to them or change them" if merged else "yours replace them"
+    head = f"Entries by default, with what differs from the table above; {fate}:"
     return [head, "\n".join(["| name | options |", "|---|---|", *lines])]
 
 
@@ -210,8 +213,9 @@ stale.
 
 `config.yaml` is always read. `--configfile` names overlays: their sections are merged into it,
 their lists replace its lists. Leave a key out to use its default; do not blank it. In a path such
-as `arms.<name>.seeds`, `<name>` is a name of your own, and `[]` stands for each entry of a list.
-What a change re-runs: [docs/reruns.md](../docs/reruns.md).
+as `arms.<name>.seeds`, `<name>` is a name of your own, and `[]` stands for each entry of a list. A
+named entry is removed by `null`, e.g. `npo: null` under `arms`. What a change re-runs:
+[docs/reruns.md](../docs/reruns.md).
 
 An editor with a YAML language server completes keys and marks faults: the first line of the config
 files names the schema. The schema knows single values; relations between keys and bounds of

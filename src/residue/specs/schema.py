@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from residue.core import methods
-from residue.specs.fields import Named, default_of, plain
+from residue.specs.fields import Named, default_of, merged_over, plain
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -89,8 +89,8 @@ def _spec(cls: type, defs: dict[str, Schema]) -> Schema:
     properties = {}
     for field, kind in typed_fields(cls):
         default = default_of(field)
-        entry = _value(kind, default, defs)
-        if default is not dataclasses.MISSING and default != _said_below(kind, default):
+        entry = _value(kind, merged_over(field), defs)
+        if default is not dataclasses.MISSING and default != _said_below(kind, field):
             entry["default"] = plain(default)
         properties[field.name] = {"description": docs.get(field.name, ""), **entry}
     return {
@@ -101,10 +101,10 @@ def _spec(cls: type, defs: dict[str, Schema]) -> Schema:
     }
 
 
-def _said_below(kind: Any, default: Any) -> Any:
+def _said_below(kind: Any, field: dataclasses.Field[Any]) -> Any:
     """The default that the schema of the value itself shows: a section's, or that of each entry."""
     if get_origin(kind) is dict and dataclasses.is_dataclass(get_args(kind)[1]):
-        return default
+        return merged_over(field)
     section = isinstance(kind, type) and dataclasses.is_dataclass(kind)
     return kind() if section else dataclasses.MISSING
 
@@ -132,7 +132,8 @@ def _value(kind: Any, default: Any, defs: dict[str, Schema]) -> Schema:
 
 def _union(arms: list[Schema]) -> Schema:
     if all(set(arm) == {"type"} for arm in arms):
-        return {"type": [arm["type"] for arm in arms]}
+        kinds = (arm["type"] for arm in arms)
+        return {"type": [k for each in kinds for k in ([each] if isinstance(each, str) else each)]}
     return {"anyOf": arms}
 
 
@@ -145,18 +146,18 @@ def _section(cls: type, defs: dict[str, Schema], name: str = "") -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _entries(kind: Any, default: Any, defs: dict[str, Schema]) -> Schema:
-    """Named entries. One that stands among the defaults is merged over it and may be partial."""
+def _entries(kind: Any, merged: Any, defs: dict[str, Schema]) -> Schema:
+    """Named entries; null removes one. An entry that is merged over a default may be partial."""
     entry = _value(kind, dataclasses.MISSING, defs)
-    made: Schema = {"type": "object", "additionalProperties": entry}
-    if not dataclasses.is_dataclass(kind):
-        return made
-    needed = [f.name for f in dataclasses.fields(kind) if default_of(f) is dataclasses.MISSING]
-    if needed:
-        made["additionalProperties"] = {**entry, "required": needed}
-    if isinstance(default, Mapping):
+    needed = []
+    if dataclasses.is_dataclass(kind):
+        needed = [f.name for f in dataclasses.fields(kind) if default_of(f) is dataclasses.MISSING]
+    whole = {**entry, "required": needed} if needed else entry
+    made: Schema = {"type": "object", "additionalProperties": _union([whole, {"type": "null"}])}
+    if dataclasses.is_dataclass(kind) and isinstance(merged, Mapping):
         made["properties"] = {
-            name: {**entry, "default": changed(spec)} for name, spec in default.items()
+            name: {**_union([entry, {"type": "null"}]), "default": changed(spec)}
+            for name, spec in merged.items()
         }
     return made
 

@@ -163,6 +163,7 @@ def key_paths(data: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]
         {"arms": {"npo": {"steps": [{"objective": {"beta": 1.0}}]}}},
         {"claims": {"mine": {"sentence": "So it is."}}},
         {"world": None},
+        {"estimands": {"mine": {"where": None}}},
         {"pretrain": {"matrix_rate": "1e-3"}},
     ],
 )
@@ -170,6 +171,14 @@ def test_what_the_reader_refuses_the_schema_refuses(data: dict[str, Any]) -> Non
     assert not SCHEMA.is_valid(data)
     with pytest.raises(SpecError):
         read_config(data)
+
+
+def test_null_removes_a_named_entry_and_nothing_else() -> None:
+    data = {"arms": {"npo": None}, "claims": {"keeps": None}}
+    SCHEMA.validate(data)
+    config = read_config(data).config
+    assert "keeps" not in config.claims
+    assert not config.arms
 
 
 # --- one mind: any value of any section ------------------------------------------------------
