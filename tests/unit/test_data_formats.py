@@ -24,6 +24,7 @@ from residue.edits import recipes
 from residue.measure.known import find_known
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
+from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.report.claims import claims
@@ -31,6 +32,7 @@ from residue.report.estimates import estimates
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.measures import KnownSpec
+from residue.specs.pretrain import PretrainSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.world import Decks, GroupSizes, WorldSpec
 from residue.world.audit import audit
@@ -181,3 +183,23 @@ def test_a_manifest_has_the_documented_keys(
     job.publish(0.0)
     manifest = json.loads((tmp_path / "made.json.manifest.json").read_text())
     assert set(documented()["manifest"]) == set(manifest)
+
+
+def test_the_pretraining_history_has_the_documented_columns() -> None:
+    sums = Sums()
+    sums.parts = {"answer": [1.0, 2], "prompt": [1.0, 2]}
+    sums.exact = {"fact": [1, 2], "instruction": [1, 2]}
+    sums.norms = [1.0]
+    row = sums.row(Place(step=1, tokens=1, documents=1), PretrainSpec())
+    schema = pa.Table.from_pandas(pd.DataFrame([row])).schema
+    assert documented()["history"] == {field.name: words(field.type) for field in schema}
+
+
+def test_every_table_and_json_file_of_the_design_is_described() -> None:
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    files = re.search(r"^## Files\n(.*?)^## ", design, flags=re.MULTILINE | re.DOTALL)
+    assert files is not None
+    named = re.findall(r"[\w<>.]+\.(?:parquet|json|safetensors)", files[1])
+    assert len(named) >= 8
+    page = PAGE.read_text(encoding="utf-8")
+    assert [name for name in named if name not in page] == []
