@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import artifacts
+from residue.core.text import shown
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -49,7 +50,7 @@ def scorecard(out: Path) -> str:
 
     table = out / "tables" / "claims.parquet"
     if not table.is_file():
-        sys.exit(f"{table} does not exist; run snakemake first, or name the run's folder.")
+        sys.exit(f"{shown(table)} does not exist; run snakemake first, or name the run's folder.")
     return scorecard_text(artifacts.read_parquet(table))
 
 
@@ -61,14 +62,16 @@ def ledger(out: Path) -> str:
         key = json.dumps([manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True)
         jobs[key] = manifest
     if not jobs:
-        sys.exit(f"{out} holds no manifests; run snakemake first, or name the run's folder.")
+        sys.exit(f"{shown(out)} holds no manifests; run snakemake first, or name the run's folder.")
     stages: dict[str, list[dict[str, Any]]] = {}
     for job in jobs.values():
         stages.setdefault(job["stage"], []).append(job)
     lines = ["| rule | jobs | CPU-s | CPU-s per job | peak MB |", "|---|---|---|---|---|"]
     for stage, rows in sorted(stages.items(), key=lambda item: -_cpu_seconds(item[1])):
         cpu, peak = _cpu_seconds(rows), max(row["peak_memory_mb"] for row in rows)
-        lines.append(f"| {stage} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |")
+        lines.append(
+            f"| {shown(stage)} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |"
+        )
     lines.append(f"| all | {len(jobs)} | {_cpu_seconds(list(jobs.values())):.1f} | | |")
     return "\n".join(lines)
 
@@ -91,7 +94,7 @@ def refresh(file: Path, name: str, text: str) -> None:
     old = file.read_text(encoding="utf-8")
     block = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", flags=re.DOTALL)
     if not block.search(old):
-        sys.exit(f"{file} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
+        sys.exit(f"{shown(file)} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
     file.write_text(block.sub(lambda m: f"{m[1]}{text}\n{m[2].lstrip()}", old), encoding="utf-8")
 
 
