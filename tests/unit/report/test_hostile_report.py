@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from hostile_text import CODES, HOSTILE, MARKUP, acting, any_text
+from hostile_text import HOSTILE, MARKUP, STORABLE, acting, any_text, storable
 from hypothesis import given, settings
 from report_tables import claim_table, estimate_table, ledger_table
 
@@ -29,21 +29,24 @@ TITLE = "The title of the run"
 EVERYTHING = "".join(HOSTILE)
 
 
-def hostile_page(evil: str, title: str = TITLE) -> Page:
+def hostile_page(evil: str) -> Page:
     """A page on which every text that anyone may choose is the given one."""
-    estimates = estimate_table().replace({"arm": {"npo": evil}})
-    claims = claim_table().replace({"arm": {"npo": evil}})
+    # No table holds half of a surrogate pair; a claim must say something.
+    stored = evil.encode("utf-8", "replace").decode()
+    said = evil if evil.strip() else "."
+    estimates = estimate_table().replace({"arm": {"npo": stored}})
+    claims = claim_table().replace({"arm": {"npo": stored}})
     drawn = {
         "tradeoff": drawing.render(figures.tradeoff(estimates), "svg"),
         "by_language": drawing.render(figures.by_language(estimates, requested=(evil,)), "svg"),
     }
     for column in ("reason", "sentence", "margin_reason", "reference", "condition", "method"):
-        claims[column] = evil
-    claims["claim"] = claims["claim"] + evil
-    claims["slice"] = f"split={evil}"
-    estimates["note"] = estimates["method"] = evil
+        claims[column] = stored
+    claims["claim"] = claims["claim"] + stored
+    claims["slice"] = f"split={stored}"
+    estimates["note"] = estimates["method"] = stored
     first = default_claims()["forgets"]
-    sentences = {evil: ClaimSpec(evil, first.estimand, first.kind, first.margin, evil)}
+    sentences = {evil: ClaimSpec(said, first.estimand, first.kind, first.margin, said)}
     estimands = {
         name: EstimandSpec(**{**vars(spec), "title": evil, "where": {"split": (evil,)}})
         for name, spec in default_estimands().items()
@@ -57,8 +60,8 @@ def hostile_page(evil: str, title: str = TITLE) -> Page:
         requested=("en", evil),
         metrics={"exact_answer": (evil, evil)},
         facts={evil: {evil: evil}},
-        tables={"ledger": ledger_table().assign(rule=evil)},
-        files={evil: "odd" + evil},
+        tables={"ledger": ledger_table().assign(rule=stored)},
+        files={evil: "odd" + stored},
         notice=evil,
     )
 
@@ -89,7 +92,7 @@ def usual_tags() -> set[str]:
 
 @pytest.mark.parametrize("evil", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_page_of_hostile_text_has_the_tags_of_any_page(evil: str, usual_tags: set[str]) -> None:
-    html = build(hostile_page(evil, evil), ReportSpec(title=evil))
+    html = build(hostile_page(evil), ReportSpec(title=evil))
     read = Text(html)
     assert read.tags == usual_tags
     assert not [name for name, _ in read.attributes if name.startswith("on")]
@@ -118,7 +121,7 @@ def test_links_lead_to_files_beside_the_page_only(text: str) -> None:
     target = re.findall(r'^<a href="([^"<>]*)">x</a>$', tag)[0]
     assert not urlsplit(target).scheme
     assert not urlsplit(target).netloc
-    assert re.fullmatch(r"[\w/.%-]*", target, flags=re.ASCII)
+    assert re.fullmatch(r"[\w/.%~-]*", target, flags=re.ASCII)
 
 
 def test_a_link_that_leaves_the_folder_tree_is_refused() -> None:
@@ -127,7 +130,7 @@ def test_a_link_that_leaves_the_folder_tree_is_refused() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(any_text)
+@given(storable)
 def test_figures_are_well_formed_and_name_every_arm(text: str) -> None:
     table = estimate_table().replace({"arm": {"npo": text}})
     svg = drawing.render(figures.tradeoff(table), "svg")
@@ -137,7 +140,7 @@ def test_figures_are_well_formed_and_name_every_arm(text: str) -> None:
     assert not kept.strip() or any(kept.strip() in word for word in words)
 
 
-@pytest.mark.parametrize("evil", [*CODES, *MARKUP], ids=range(len([*CODES, *MARKUP])))
+@pytest.mark.parametrize("evil", STORABLE, ids=range(len(STORABLE)))
 def test_every_figure_takes_hostile_names(evil: str) -> None:
     estimates = estimate_table().replace({"arm": {"npo": evil}})
     counts = estimates.head(4).assign(row=[0.0, 1.0, None, 2.0], n=1)[["arm", "row", "n"]]
@@ -159,7 +162,7 @@ def test_a_figure_in_the_page_keeps_its_words_letter_for_letter() -> None:
     assert name in Text(html).words
 
 
-@given(any_text)
+@given(storable)
 def test_the_scorecard_is_one_harmless_line_per_claim(text: str) -> None:
     claims = claim_table().replace({"arm": {"npo": text}})
     claims["claim"] = text
@@ -195,6 +198,9 @@ class Visit:
         self.hosts = {urlsplit(url).hostname or "" for url in asked if url.startswith("http")}
         self.hosts = {host for host in self.hosts if not host.endswith((".google.com", "gvt1.com"))}
 
+
+# Letters that the font lacks are measured as boxes and written as text all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:Glyph .* missing from font:UserWarning")
 
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None, reason="headless Chromium is not here; it is in Debian's package chromium"
