@@ -22,7 +22,14 @@ CODES = (
     "noncharacters \ufffe\uffff\ufdd0",
     "half \ud800 and \udfff",
 )
-PLAIN = ("", " ", "$x_1^2$ {c} {0} %s %(x)s \\n", "अमर \u200d\u200c भारत", "پاکستان 12", "z" * 20_000)
+PLAIN = (
+    "",
+    " ",
+    "$x_1^2$ {c} {0} %s %(x)s \\n",
+    "अमर \u200d\u200c भारत",
+    "پاکستان 12",
+    "z" * 20_000,
+)
 HOSTILE = (*MARKUP, *CODES, *PLAIN)
 
 STORABLE = tuple(text for text in HOSTILE if "\ud800" not in text)

@@ -80,7 +80,9 @@ def test_a_failing_job_leaves_nothing_and_says_why_in_one_line(tmp_path: Path) -
     made = Stage(tmp_path, middle="raise ValueError('source.txt: line 3 is empty; fill it.')")
     done = made.run()
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1] == "ERROR make_things: source.txt: line 3 is empty; fill it."
+    assert (
+        done.stdout.splitlines()[-1] == "ERROR make_things: source.txt: line 3 is empty; fill it."
+    )
     assert made.files() == []
 
 
@@ -190,7 +192,9 @@ def test_two_processes_never_hold_one_card(tmp_path: Path) -> None:
     )
     environment = os.environ | {"TMPDIR": str(tmp_path), "CUDA_VISIBLE_DEVICES": "0"}
     processes = [
-        subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
+        )
         for _ in range(4)
     ]
     spans = sorted(tuple(map(float, p.communicate()[0].split())) for p in processes)

@@ -31,7 +31,7 @@ def write_parquet(path: str | os.PathLike[str], table: pd.DataFrame | pa.Table) 
         except UnicodeEncodeError as error:
             raise ValueError(
                 f"{os.fspath(path)}: the text '{shown(error.object, 80)}' holds half of a "
-                "surrogate pair, which no table can store; mend it in the file that it was read from."
+                "surrogate pair, which no table can store; mend it in the file it was read from."
             ) from error
     pq.write_table(table, os.fspath(path), compression="zstd")
 

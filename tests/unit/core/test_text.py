@@ -62,7 +62,9 @@ def test_a_log_line_is_one_line_whatever_it_quotes(text: str) -> None:
     first, second, *trace = stream.getvalue().removesuffix("\n").split("\n")
     assert first.endswith(".")
     assert second.endswith("stopped")
-    assert all(line.startswith("  ") for line in trace), "no quoted line stands as a line of the log"
+    assert all(line.startswith("  ") for line in trace), (
+        "no quoted line stands as a line of the log"
+    )
     for line in (first, second, *trace):
         assert not acting(line)
         assert len(line) < 5000

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from residue.core.text import shown
 from residue.specs.world import WorldSpec
-from residue.world.build import World, build_world
+from residue.world.build import World
 from residue.world.documents import sample_documents
 from residue.world.facts import HEADER, Fact, Facts, read_facts
 from residue.world.grammar import SPECIAL_TOKENS, instruction_prompt, without_channel_tokens
