@@ -2,6 +2,7 @@
 
 
 rule pretrain_model:
+    """Always on the CPU: at this size a card is slower, and bytes would depend on it."""
     input:
         facts=FACTS,
         tokenizer=tokenizer_files(),
@@ -21,7 +22,7 @@ rule pretrain_model:
         ENV
     threads: 1
     resources:
-        gpu=gpu(),
+        gpu=0,
     params:
         spec=spec_of("pretrain", world=PLAN.text_world()),
         code=code_of("pretrain_model"),

@@ -1,4 +1,4 @@
-"""Kills, cores and clones on `config/drill.yaml`: the tables are the same bytes whatever happened."""
+"""Kills, cores and clones on `config/drill.yaml`: the same bytes whatever happened."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def test_every_published_file_has_a_manifest_that_holds(done: Path) -> None:
         output = path.with_name(path.name.removesuffix(".manifest.json"))
         manifest = check(output)
         assert manifest is not None
-        assert {"stage", "spec", "code", "inputs", "versions", "device", "cpu_seconds"} <= set(manifest)
+        assert {"stage", "spec", "code", "inputs", "versions", "device", "cpu_seconds"} <= set(
+            manifest
+        )
         seen += 1
     assert seen > 20
 

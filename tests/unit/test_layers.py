@@ -103,7 +103,16 @@ def test_every_rule_declares_log_benchmark_threads_gpu_and_three_params() -> Non
         text = file.read_text()
         for body in re.split(r"^rule ", text, flags=re.MULTILINE)[1:]:
             name = body.split(":")[0]
-            for word in ("log:", "benchmark:", "threads:", "gpu=", "spec=", "code=", "io=", "conda:"):
+            for word in (
+                "log:",
+                "benchmark:",
+                "threads:",
+                "gpu=",
+                "spec=",
+                "code=",
+                "io=",
+                "conda:",
+            ):
                 assert word in body, f"{file.name}: rule {name} lacks {word}"
             params = body.split("params:")[1].split("shell:")[0]
             given = set(re.findall(r"^        (\w+)=", params, flags=re.MULTILINE))

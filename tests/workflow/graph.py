@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "rules", "workflow_scripts", "src", "config", "data", "envs", "report", "profiles")
+PARTS = (
+    "Snakefile",
+    "rules",
+    "workflow_scripts",
+    "src",
+    "config",
+    "data",
+    "envs",
+    "report",
+    "profiles",
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,9 @@ def copy_project(to: Path) -> Path:
     return to
 
 
-def snakemake(project: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+def snakemake(
+    project: Path, *arguments: str, check: bool = True
+) -> subprocess.CompletedProcess[str]:
     """Run Snakemake in a project copy, with that copy's own source."""
     environment = os.environ | {"PYTHONPATH": str(project / "src")}
     done = subprocess.run(

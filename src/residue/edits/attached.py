@@ -69,7 +69,7 @@ class Attached(ABC):
 
 
 class EditMethod(Protocol):
-    """What the class `Edit` of every file in this folder offers."""
+    """What the class `Edit` of every file of `edits/methods/` offers."""
 
     REMOVABLE: bool
     """True where whoever holds the files can leave the edit off (a guard); labelled in arm.json."""

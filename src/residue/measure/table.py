@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 MEASUREMENTS = ("metric", "arm", "pair", "seed", "condition", *COLUMNS)
 
 
-
 class MetricError(ValueError):
     """A metric that cannot be used as the config asks."""
 

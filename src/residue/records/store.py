@@ -206,9 +206,7 @@ class RowsFile:
         column = f"row_{row}"
         if row not in self.numbers:
             raise ValueError(f"{self._path} has no {column}; it holds rows {self.numbers}.")
-        table = pq.read_table(
-            self._path, columns=["item", column], filters=[("place", "=", place)]
-        )
+        table = pq.read_table(self._path, columns=["item", column], filters=[("place", "=", place)])
         vectors = table[column].combine_chunks()
         width = vectors.type.list_size
         return table["item"].to_pylist(), vectors.flatten().to_numpy().reshape(-1, width)

@@ -11,7 +11,7 @@ from residue.core import methods
 from residue.specs import fields
 from residue.specs.fields import SpecError
 
-EDITS = "edits"
+EDITS = "edits.methods"
 OBJECTIVES = "edits.objectives"
 ROLES = ("forget", "retain", "pair")
 """What the items of a batch may be there for."""
@@ -76,7 +76,7 @@ class StepSpec:
     """One edit and how it is trained. Methods are a name, or ``{name: …}`` with their options."""
 
     edit: Any = "lora"
-    """What is added to the model: a file of ``edits/``, e.g. ``{name: lora, rank: 8}``."""
+    """What is added to the model: a file of ``edits/methods/``, e.g. ``{name: lora, rank: 8}``."""
     objective: Any = "npo"
     """What it is trained for: a file of ``edits/objectives/``, e.g. ``{name: npo, beta: 0.3}``."""
     train: TrainSpec = field(default_factory=TrainSpec)
@@ -143,6 +143,8 @@ def _built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> An
         raise SpecError(key, str(error)) from None
     found = getattr(module, kind, None)
     if found is None:
-        raise SpecError(key, f"residue/{folder}/{reference['name']}.py defines no {kind}.")
+        raise SpecError(
+            key, f"residue/{folder.replace('.', '/')}/{reference['name']}.py defines no {kind}."
+        )
     options = {name: value for name, value in reference.items() if name != "name"}
     return fields.load(found, options, key)

@@ -133,7 +133,9 @@ class Plan:
 
     def runs(self) -> list[tuple[str, int, int]]:
         """Every (arm, pair, seed): base and oracle once per pair, edits once per seed."""
-        plain_runs = [(arm, pair, 0) for pair in range(self.config.pairs) for arm in self.unedited()]
+        plain_runs = [
+            (arm, pair, 0) for pair in range(self.config.pairs) for arm in self.unedited()
+        ]
         edited = [
             (name, pair, seed)
             for name, arm in self.config.arms.items()

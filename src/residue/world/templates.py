@@ -119,7 +119,7 @@ SEEN: dict[str, tuple[str, ...]] = {
 """Templates of the training text, ending where the answer begins."""
 
 HELD_OUT: dict[str, tuple[str, ...]] = {
-    "en": ("For {c}, the name of the {n} is", "Question: in {c}, what is the {n}? Answer:"),
+    "en": ("In {c}, the name of the {n} is", "Question: in {c}, what is the {n}? Answer:"),
     "hi": ("देश: {c}। {n} का नाम है", "प्रश्न: {c} में {n} क्या है? उत्तर:"),
     "ur": ("ملک: {c}۔ {n} کا نام ہے", "سوال: {c} میں {n} کیا ہے؟ جواب:"),
     "pa": ("ਦੇਸ਼: {c}। {n} ਦਾ ਨਾਮ ਹੈ", "ਸਵਾਲ: {c} ਵਿੱਚ {n} ਕੀ ਹੈ? ਜਵਾਬ:"),

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from residue.core import provenance
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=12,
@@ -36,7 +40,7 @@ def test_non_finite_numbers_are_refused() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of three modules; the script reaches `a` and, through it, `b`; nothing reaches `c`."""
+    """Three modules: the script reaches `a` and, through it, `b`; nothing reaches `c`."""
     package = tmp_path / "src" / "residue"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from residue.core.seeds import derive
 
 part = st.text(max_size=8) | st.integers()

@@ -40,7 +40,7 @@ def test_options_reach_the_method_and_survive_a_round_trip() -> None:
     ("step", "message"),
     [
         ({"edit": "lorra"}, r"arms.npo.steps\[0\].edit: .*did you mean 'lora'"),
-        ({"edit": "training"}, r"arms.npo.steps\[0\].edit: .*defines no Edit"),
+        ({"edit": "training"}, r"arms.npo.steps\[0\].edit: 'training' is not a method"),
         ({"edit": 3}, r"arms.npo.steps\[0\].edit: expects a name"),
         ({"edit": {"name": "lora", "rnk": 3}}, r"steps\[0\].edit.rnk: .*did you mean 'rank'"),
         ({"edit": {"name": "lora", "rank": 0}}, r"steps\[0\].edit.rank: must be at least 1"),

@@ -1,4 +1,4 @@
-"""What every edit must keep: a new file in edits/ with a class `Edit` joins by itself."""
+"""What every edit must keep: a new file in edits/methods/ with a class `Edit` joins by itself."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import torch
 from residue.core import methods
 from residue.edits.answers import Example, score
 from residue.edits.attached import Attached
+from residue.specs.arms import EDITS as EDIT_FOLDER
 
-EDITS = [name for name in methods.names("edits") if hasattr(methods.load("edits", name), "Edit")]
+EDITS = methods.names(EDIT_FOLDER)
 ITEMS = [Example("a", (1, 5, 6, 7, 8, 2), 3), Example("b", (1, 9, 10, 2), 2)]
 
 
@@ -24,7 +25,7 @@ def logits(model: Any) -> torch.Tensor:
 
 def attach(name: str, model: Any, *, place: int = 1) -> Attached:
     """A fresh edit whose weights are noise, so that it has an effect."""
-    edit: Attached = methods.load("edits", name).Edit().attach(model, seed=3, place=place)
+    edit: Attached = methods.load(EDIT_FOLDER, name).Edit().attach(model, seed=3, place=place)
     source = torch.Generator().manual_seed(place)
     with torch.no_grad():
         for weight in edit.parameters().values():
@@ -106,7 +107,7 @@ def test_saved_files_give_the_same_model_and_the_same_bytes(
     edit.save(tmp_path / "one")
     edit.save(tmp_path / "two")
     edit.detach()
-    again = methods.load("edits", name).Edit.load(model, tmp_path / "one", place=1)
+    again = methods.load(EDIT_FOLDER, name).Edit.load(model, tmp_path / "one", place=1)
     assert torch.equal(logits(model), full)
     assert not any(weight.requires_grad for weight in again.parameters().values())
     for file in (tmp_path / "one").iterdir():
@@ -137,7 +138,7 @@ def test_two_of_a_kind_stack_and_come_off_one_by_one(name: str, loaded: tuple[An
 
 def test_attaching_draws_from_the_seed_alone(name: str, loaded: tuple[Any, Any]) -> None:
     model, _ = loaded
-    kind = methods.load("edits", name).Edit
+    kind = methods.load(EDIT_FOLDER, name).Edit
     state = torch.random.get_rng_state()
     drawn = []
     for seed in (3, 3, 4):
@@ -153,7 +154,8 @@ def test_options_are_checked_without_torch(name: str) -> None:
     import subprocess
 
     code = (
-        f"import sys; from residue.core import methods; methods.load('edits', {name!r}).Edit(); "
+        "import sys; from residue.core import methods; "
+        f"methods.load({EDIT_FOLDER!r}, {name!r}).Edit(); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

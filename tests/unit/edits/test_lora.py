@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from residue.edits.answers import Example, score
-from residue.edits.lora import Edit
+from residue.edits.methods.lora import Edit
 from residue.specs.fields import SpecError
 
 ITEMS = [Example("a", (1, 5, 6, 7, 8, 2), 3), Example("b", (1, 9, 10, 2), 2)]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from residue.edits.answers import Example
-from residue.edits.lora import Edit
+from residue.edits.methods.lora import Edit
 from residue.edits.objectives.npo import Objective, push
 from residue.edits.step import Step
 from residue.specs.fields import SpecError

@@ -15,7 +15,7 @@ import torch
 
 from residue.edits.answers import Example
 from residue.edits.batches import Batch, Batches, micro_batches, pools
-from residue.edits.lora import Edit
+from residue.edits.methods.lora import Edit
 from residue.edits.objectives.npo import Objective
 from residue.edits.step import Step
 from residue.edits.training import TrainingError, exact_share, rate, train

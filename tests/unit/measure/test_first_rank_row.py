@@ -45,7 +45,11 @@ def test_the_first_row_is_found_and_row_zero_never_counts(
     tokens = make_tokens({name: [(-0.1, 1), (-0.1, 1)] for name in readings})
     tokens = tokens.assign(id=2)
     items = make_items(*({"item": name} for name in [*readings, "unrecorded"]))
-    records = {"rows": rows_file(tmp_path / "rows.parquet", readings), "head": head, "tokens": tokens}
+    records = {
+        "rows": rows_file(tmp_path / "rows.parquet", readings),
+        "head": head,
+        "tokens": tokens,
+    }
     table = first_rank_row.measure(records, items).set_index("item")
     assert table.loc["early", "value"] == 1.0
     assert table.loc["late", "value"] == 3.0

@@ -1,4 +1,4 @@
-"""TransformerLens reads the same residual rows and logits as the recorder, for Llama and GPT-NeoX."""
+"""TransformerLens reads the same rows and logits as the recorder, for Llama and GPT-NeoX."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def test_rows_and_logits_agree(config: Any, tokenizer: Any, tmp_path: Path) -> N
     model = random_model(config).eval()
     model.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)
-    items = pd.DataFrame({"item": ["a"], "prompt": ["peru is"], "answers": [["lima"]], "witness": [""]})
+    items = pd.DataFrame(
+        {"item": ["a"], "prompt": ["peru is"], "answers": [["lima"]], "witness": [""]}
+    )
     batch = next(iter(recorder.record(model, tokenizer, items, RecordsSpec(places=("last",)))))
     ids = [1, *tokenizer.encode("peru is", add_special_tokens=False)]
     n_blocks = config.num_hidden_layers
