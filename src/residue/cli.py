@@ -61,7 +61,7 @@ def ledger(out: Path) -> str:
     """Jobs, CPU-seconds and peak memory per rule, each job once."""
     jobs: dict[str, dict[str, Any]] = {}
     # Folders by name: an overlay's run may lie inside the default one's.
-    for path in (file for part in PARTS for file in (out / part).rglob("*.manifest.json")):
+    for path in (file for part in PARTS for file in sorted((out / part).rglob("*.manifest.json"))):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         key = json.dumps([manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True)
         jobs[key] = manifest
