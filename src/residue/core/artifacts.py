@@ -1,7 +1,6 @@
 """Reading and writing of typed files: Parquet tables and JSON. Bytes depend on content alone.
 
-Completeness is the stage's affair (`residue.stage` publishes whole files with manifests); readers
-here check a file against its manifest before they trust it.
+Whole files, manifests and checks against them are the affair of `residue.stage`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from residue.core import provenance
 from residue.core.text import shown
 
 if TYPE_CHECKING:
@@ -39,10 +37,9 @@ def write_parquet(path: str | os.PathLike[str], table: pd.DataFrame | pa.Table) 
 def read_parquet(
     path: str | os.PathLike[str], columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Read a table after checking it against its manifest; lists come back as numpy arrays."""
+    """Read a table; lists come back as numpy arrays."""
     import pyarrow.parquet as pq
 
-    provenance.check(path)
     frame: pd.DataFrame = pq.read_table(os.fspath(path), columns=columns).to_pandas()
     return frame
 
@@ -62,6 +59,5 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read JSON after checking it against its manifest."""
-    provenance.check(path)
+    """Read JSON."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
