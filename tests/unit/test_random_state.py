@@ -15,7 +15,8 @@ import torch
 
 from residue.core.artifacts import write_json, write_parquet
 from residue.core.seeds import derive
-from residue.edits.arms import open_arm, train_arm
+from residue.edits.arms import open_arm
+from residue.edits.recipes import train_arm
 from residue.measure.known import find_known
 from residue.measure.table import measure_all
 from residue.models.loading import load_model, load_tokenizer
