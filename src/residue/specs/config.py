@@ -148,13 +148,16 @@ class Plan:
 
     def tokenizer_world(self) -> dict[str, Any]:
         """What the tokenizer depends on: names and templates, not who reads them when."""
-        return self._world_without(*SCORED, "curriculum", "documents")
+        return self._world_without(*SCORED, *self._asked_in(), "curriculum", "documents")
 
     def text_world(self) -> dict[str, Any]:
-        """What pretraining text depends on: neither decks nor edit data; and, where countries are
-        forgotten as a whole, not the languages in which that is asked for."""
-        by_country = self.config.world.request == "facts"
-        return self._world_without(*SCORED, *(["requested_languages"] if by_country else []))
+        """What pretraining text depends on: neither decks nor edit data."""
+        return self._world_without(*SCORED, *self._asked_in())
+
+    def _asked_in(self) -> list[str]:
+        """Where countries are forgotten as a whole, no text depends on the languages in which that
+        is asked for."""
+        return ["requested_languages"] if self.config.world.request == "facts" else []
 
     def _world_without(self, *names: str) -> dict[str, Any]:
         """The section without keys that a job does not read; it sees their defaults."""

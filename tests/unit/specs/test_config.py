@@ -32,7 +32,7 @@ def test_arms_of_the_config_replace_the_default_ones_and_null_drops_an_entry() -
         ({"arms": {"npo": {"seeds": [-1]}}}, r"arms\.npo\.seeds: must not be negative"),
         (
             {"arms": {"npo": {"steps": [{"edit": "lroa"}]}}},
-            r"steps\[0\]\.edit: .*did you mean 'lora'",
+            r"\[0\]\.edit: .*mean 'lora'",
         ),
         ({"pairs": 0}, "pairs: needs at least 1"),
         ({"measures": {"metrics": {"orders": ["exact_anser"]}}}, "estimands"),
