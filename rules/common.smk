@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from residue.core import card, launch, methods, provenance
+from residue.core.text import shown
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
@@ -15,7 +16,7 @@ launch.prepare(workflow.basedir)
 try:
     PLAN: Plan = read_config(config)
 except SpecError as error:
-    raise WorkflowError(f"config: {error}") from None
+    raise WorkflowError(shown(f"config: {error}")) from None
 OUT = PLAN.config.out
 ENV = "../envs/residue.yaml"
 
@@ -208,4 +209,4 @@ def say_result():
     from residue.cli import scorecard
 
     print(scorecard(Path(OUT)))
-    print(f"page: {Path(OUT, 'report', 'index.html').resolve()}")
+    print(f"page: {shown(Path(OUT, 'report', 'index.html').resolve())}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import artifacts
+from residue.core.text import shown
 
 PARTS = ("world", "models", "arms", "records", "measurements", "tables", "report")
 """Folders of a run."""
@@ -59,7 +60,7 @@ def scorecard(out: Path) -> str:
 
     table = out / "tables" / "claims.parquet"
     if not table.is_file():
-        sys.exit(f"{table} does not exist; run snakemake first, or name the run's folder.")
+        sys.exit(f"{shown(table)} does not exist; run snakemake first, or name the run's folder.")
     return scorecard_text(artifacts.read_parquet(table))
 
 
@@ -67,19 +68,21 @@ def ledger(out: Path) -> str:
     """Jobs, CPU-seconds and peak memory per rule, each job once."""
     jobs: dict[str, dict[str, Any]] = {}
     # Folders by name: an overlay's run may lie inside the default one's.
-    for path in (file for part in PARTS for file in (out / part).rglob("*.manifest.json")):
+    for path in (file for part in PARTS for file in sorted((out / part).rglob("*.manifest.json"))):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         key = json.dumps([manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True)
         jobs[key] = manifest
     if not jobs:
-        sys.exit(f"{out} holds no manifests; run snakemake first, or name the run's folder.")
+        sys.exit(f"{shown(out)} holds no manifests; run snakemake first, or name the run's folder.")
     stages: dict[str, list[dict[str, Any]]] = {}
     for job in jobs.values():
         stages.setdefault(job["stage"], []).append(job)
     lines = ["| rule | jobs | CPU-s | CPU-s per job | peak MB |", "|---|---|---|---|---|"]
     for stage, rows in sorted(stages.items(), key=lambda item: -_cpu_seconds(item[1])):
         cpu, peak = _cpu_seconds(rows), max(row["peak_memory_mb"] for row in rows)
-        lines.append(f"| {stage} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |")
+        lines.append(
+            f"| {shown(stage)} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |"
+        )
     lines.append(f"| all | {len(jobs)} | {_cpu_seconds(list(jobs.values())):.1f} | | |")
     return "\n".join(lines)
 
@@ -119,7 +122,7 @@ def refresh(file: Path, name: str, text: str) -> None:
     old = file.read_text(encoding="utf-8")
     block = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", flags=re.DOTALL)
     if not block.search(old):
-        sys.exit(f"{file} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
+        sys.exit(f"{shown(file)} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
     file.write_text(block.sub(lambda m: f"{m[1]}{text}\n{m[2].lstrip()}", old), encoding="utf-8")
 
 

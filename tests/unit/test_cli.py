@@ -36,6 +36,14 @@ def test_the_ledger_counts_a_job_once_however_many_files_it_wrote(tmp_path: Path
     ]
 
 
+def test_what_a_foreign_run_calls_its_stages_is_shown_harmlessly(tmp_path: Path) -> None:
+    note(tmp_path / "records", "a.parquet", "\x1b[2Jrec\nord", "0", 2.0)
+    assert cli.ledger(tmp_path).splitlines()[2].startswith(r"| \x1b[2Jrec ord | 1 |")
+    with pytest.raises(SystemExit) as stop:
+        cli.scorecard(tmp_path / "\x1b[31m")
+    assert "\x1b" not in str(stop.value)
+
+
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     for call in (cli.ledger, cli.scorecard):
         with pytest.raises(SystemExit, match="run snakemake first"):

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Spec = TypeVar("Spec")
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class SpecError(ValueError):
@@ -179,6 +182,8 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
         if value != value or value in (float("inf"), float("-inf")):
             raise SpecError(where, "must be a finite number.")
         return float(value)
+    if isinstance(value, str) and _UNSTORABLE.search(value):
+        raise SpecError(where, "holds NUL or half of a surrogate pair, which no file can; mend it.")
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     if kind is float and isinstance(value, str) and _is_number(value):
