@@ -5,10 +5,12 @@ from time import time
 
 from residue import account
 from residue.core import card, launch, methods, provenance
+from residue.core.text import shown
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
 from residue.specs.measures import METRICS
+from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
 launch.prepare(workflow.basedir)
@@ -17,7 +19,7 @@ STARTED = time()
 try:
     PLAN: Plan = read_config(config)
 except SpecError as error:
-    raise WorkflowError(f"config: {error}") from None
+    raise WorkflowError(shown(f"config: {error}")) from None
 OUT = PLAN.config.out
 ENV = "../envs/residue.yaml"
 
@@ -180,7 +182,7 @@ def metric_methods(wildcards):
 
 def page_methods(wildcards):
     """Sections of the page, and the metrics whose titles it shows."""
-    sections = {("report.sections", name) for name in PLAN.config.report.sections}
+    sections = {(PAGE_SECTIONS, name) for name in PLAN.config.report.sections}
     return sections | {
         (METRICS, each.metric) for each in PLAN.config.estimands.values()
     }
@@ -249,7 +251,7 @@ def say_result():
         print(scorecard(Path(OUT)))
     print(account.of_run(everything(), STARTED))
     if page.is_file():
-        print(f"page: {page.resolve()}")
+        print(f"page: {shown(page.resolve())}")
 
 
 def say_failure(log):

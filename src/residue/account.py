@@ -13,12 +13,16 @@ from time import strptime
 from typing import Any
 
 from residue.core import provenance
+from residue.core.text import shown
 
 PARTS = ("world", "models", "arms", "records", "measurements", "tables", "report")
 """Folders of a run, by name: an overlay's run may lie inside the default one's."""
 
 LAST_LINES = 8
 """Lines shown of a failed job's log."""
+
+LONGEST_LINE = 2000
+"""Characters shown of one."""
 
 _FAILED = re.compile(
     r"workflow_scripts/(?P<stage>\w+)\.py.*> (?P<log>\S+) 2>&1' "
@@ -61,7 +65,7 @@ def of_run(outputs: Iterable[str], since: float) -> str:
 
 def of_failure(logs: Iterable[Path]) -> str:
     """From Snakemake's logs: each failed job's last lines, then the sentences that say why."""
-    text = "\n".join(line for log in logs for line in _lines(log))
+    text = "\n".join(log.read_text("utf-8", "replace") for log in logs if log.is_file())
     shown, reasons = [], []
     for job in _FAILED.finditer(text):
         path = Path(job["log"])
@@ -78,7 +82,8 @@ def of_failure(logs: Iterable[Path]) -> str:
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         return []
-    return path.read_text(encoding="utf-8", errors="replace").rstrip().splitlines()
+    text = path.read_text(encoding="utf-8", errors="replace")
+    return [shown(line, LONGEST_LINE) for line in text.rstrip().split("\n")]
 
 
 def _reason(job: re.Match[str], lines: list[str]) -> str:

@@ -1,7 +1,8 @@
-"""The command `residue`: what a run found, what it cost, what of it is stale, and its graph.
+"""The command `residue`: what a run found, cost and left stale, its graph, its config keys.
 
 With ``--write FILE`` a command puts what it would print between ``<!-- command -->`` and
-``<!-- /command -->`` of a Markdown file, so that documents show what the program made.
+``<!-- /command -->`` of a Markdown file, so that documents show what the program made;
+``reference --write`` writes whole files of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from residue import account, verify
 from residue.core import artifacts
+from residue.core.text import shown
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,10 +32,16 @@ def main(arguments: list[str] | None = None) -> None:
         if name != "rulegraph":
             command.add_argument("out", type=Path, nargs="?", default=Path("results"))
         command.add_argument("--write", type=Path, metavar="FILE", help="refresh it in this file")
+    told = "the schema and the table of every config key, made from the typed specs"
+    made = commands.add_parser("reference", help=told, description=told)
+    made.add_argument("--write", action="store_true", help="make config/schema.json and README.md")
     _add_verify(commands)
     chosen = parser.parse_args(arguments)
     if chosen.command == "verify":
         sys.exit(say_stale(chosen.out, chosen.configfile))
+    if chosen.command == "reference":
+        reference(Path.cwd() / "config", write=chosen.write)
+        return
     if chosen.command == "scorecard":
         text = f"```\n{scorecard(chosen.out)}\n```" if chosen.write else scorecard(chosen.out)
     elif chosen.command == "ledger":
@@ -66,10 +74,10 @@ def say_stale(out: Path | None, configfiles: list[str]) -> int:
     if not found.seen and not found.stale:
         sys.exit(f"{found.unmade[0]} and all others were never made; run snakemake first.")
     for path, reason in found.stale:
-        print(f"{path}: {reason}")
+        print(shown(f"{path}: {reason}"))
     counts = f"{len(found.stale)} stale of {found.seen}, {len(found.unmade)} not made yet"
     for path in found.left_over:
-        print(f"{path}: left over, no job of this config makes it", file=sys.stderr)
+        print(shown(f"{path}: left over, no job of this config makes it"), file=sys.stderr)
     mend = "; delete the stale ones and run snakemake again" if found.stale else ""
     print(counts + mend, file=sys.stderr)
     return 1 if found.stale else 0
@@ -81,7 +89,7 @@ def scorecard(out: Path) -> str:
 
     table = out / "tables" / "claims.parquet"
     if not table.is_file():
-        sys.exit(f"{table} does not exist; run snakemake first, or name the run's folder.")
+        sys.exit(f"{shown(table)} does not exist; run snakemake first, or name the run's folder.")
     return scorecard_text(artifacts.read_parquet(table))
 
 
@@ -89,14 +97,16 @@ def ledger(out: Path) -> str:
     """Jobs, CPU-seconds and peak memory per rule, each job once."""
     jobs = account.jobs_of(account.manifests_in(out))
     if not jobs:
-        sys.exit(f"{out} holds no manifests; run snakemake first, or name the run's folder.")
+        sys.exit(f"{shown(out)} holds no manifests; run snakemake first, or name the run's folder.")
     stages: dict[str, list[dict[str, Any]]] = {}
     for job in jobs:
         stages.setdefault(job["stage"], []).append(job)
     lines = ["| rule | jobs | CPU-s | CPU-s per job | peak MB |", "|---|---|---|---|---|"]
     for stage, rows in sorted(stages.items(), key=lambda item: -_cpu_seconds(item[1])):
         cpu, peak = _cpu_seconds(rows), max(row["peak_memory_mb"] for row in rows)
-        lines.append(f"| {stage} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |")
+        lines.append(
+            f"| {shown(stage)} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |"
+        )
     lines.append(f"| all | {len(jobs)} | {_cpu_seconds(jobs):.1f} | | |")
     return "\n".join(lines)
 
@@ -106,7 +116,7 @@ def _cpu_seconds(jobs: list[dict[str, Any]]) -> float:
 
 
 def rulegraph(project: Path) -> str:
-    """The rules of a project as a mermaid block for Markdown."""
+    """The rules of a project as a mermaid block for Markdown, the same text at every call."""
     # Not of the target `all`, which asks for every file: its arrows would hide the others.
     command = [sys.executable, "-m", "snakemake", "write_page", "--rulegraph", "mermaid-js"]
     command += ["--quiet", "all"]
@@ -118,12 +128,27 @@ def rulegraph(project: Path) -> str:
     return "\n".join(["```mermaid", "flowchart TB", *lines, "```"])
 
 
+def reference(folder: Path, *, write: bool) -> None:
+    """Make the generated files of the config folder, or stop where one is stale."""
+    from residue.specs import reference as made
+
+    if not folder.is_dir():
+        sys.exit(f"{folder} does not exist; run this in the folder of the project.")
+    if write:
+        made.write(folder)
+    stale = made.stale(folder)
+    if stale:
+        names = ", ".join(f"config/{name}" for name in stale)
+        sys.exit(f"stale: {names}; run `{made.COMMAND}`")
+    print("config/schema.json and config/README.md say what the specs say")
+
+
 def refresh(file: Path, name: str, text: str) -> None:
     """Put a text between the markers of its name in a Markdown file."""
     old = file.read_text(encoding="utf-8")
     block = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", flags=re.DOTALL)
     if not block.search(old):
-        sys.exit(f"{file} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
+        sys.exit(f"{shown(file)} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
     file.write_text(block.sub(lambda m: f"{m[1]}{text}\n{m[2].lstrip()}", old), encoding="utf-8")
 
 

@@ -1,18 +1,18 @@
 """Reading and writing of typed files: Parquet tables and JSON. Bytes depend on content alone.
 
-Completeness is the stage's affair (`residue.stage` publishes whole files with manifests); readers
-here check a file against its manifest before they trust it.
+Whole files, manifests and checks against them are the affair of `residue.stage`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from residue.core import provenance
+from residue.core.text import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,18 +25,23 @@ def write_parquet(path: str | os.PathLike[str], table: pd.DataFrame | pa.Table) 
     import pyarrow.parquet as pq
 
     if not isinstance(table, pa.Table):
-        table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        try:
+            table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{os.fspath(path)}: the text '{shown(error.object, 80)}' holds half of a "
+                "surrogate pair, which no table can store; mend it in the file it was read from."
+            ) from error
     pq.write_table(table, os.fspath(path), compression="zstd")
 
 
 def read_parquet(
     path: str | os.PathLike[str], columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Read a table after checking it against its manifest; lists come back as numpy arrays."""
+    """Read a table; lists come back as numpy arrays."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    provenance.check(path)
     try:
         frame: pd.DataFrame = pq.read_table(os.fspath(path), columns=columns).to_pandas()
     except (pa.ArrowException, OSError) as error:
@@ -44,15 +49,22 @@ def read_parquet(
     return frame
 
 
+def read_parquets(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+    """Read tables of one form as one table, in the order given."""
+    import pandas as pd
+
+    return pd.concat([read_parquet(path) for path in paths], ignore_index=True)
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write readable JSON with sorted keys."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    # Python writes half of a surrogate pair, as in odd file names, just as JSON escapes it.
+    Path(path).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read JSON after checking it against its manifest."""
-    provenance.check(path)
+    """Read JSON."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
@@ -65,6 +77,6 @@ def _damaged(path: str | os.PathLike[str], form: str, error: Exception) -> Excep
     if isinstance(error, OSError) and error.errno is not None:
         return error
     return provenance.StaleFileError(
-        f"{os.fspath(path)} is not whole {form} ({' '.join(str(error).split())}); put a whole file "
-        f"there, or delete it and run snakemake again."
+        f"{os.fspath(path)} is not whole {form} ({shown(error, 200)}); put a whole file there, or "
+        "delete it and run snakemake again."
     )

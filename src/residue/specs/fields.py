@@ -2,18 +2,21 @@
 
 A spec is a frozen dataclass; a string under a field documents it. Allowed field types: ``int``,
 ``float``, ``bool``, ``str``, ``Literal``, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]`` and
-nested specs.
+nested specs. ``Annotated`` with `Named` says that a value names a file.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Spec = TypeVar("Spec")
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class SpecError(ValueError):
@@ -25,11 +28,22 @@ class SpecError(ValueError):
         self.sentence = sentence
 
 
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """Marks a field whose value is the name of a method file, for the schema and the reference."""
+
+    folder: str
+    """Folder of the files, e.g. ``edits.objectives``."""
+    kind: str = ""
+    """Class in such a file whose fields are its options; then ``{name: …, options}`` is allowed."""
+
+
 def load(cls: type[Spec], data: Any, where: str) -> Spec:
     """Build a spec from a mapping, or stop with the key path, the fault and the nearest key.
 
     ``where`` is the key path of the section, for messages. Missing keys take their defaults;
-    entries of a ``dict[str, Spec]`` field are merged over default entries of the same name.
+    entries of a ``dict[str, Spec]`` field are merged over default entries of the same name, and
+    ``null`` removes an entry.
     """
     if not isinstance(data, Mapping):
         raise SpecError(
@@ -41,13 +55,13 @@ def load(cls: type[Spec], data: Any, where: str) -> Spec:
         if key not in known:
             raise SpecError(_join(where, str(key)), f"unknown key; {_nearest(str(key), known)}")
     values = {
-        key: _value(hints[key], value, _join(where, key), _default(known[key]))
+        key: _value(hints[key], value, _join(where, key), merged_over(known[key]))
         for key, value in data.items()
     }
     missing = [
         name
         for name, field in known.items()
-        if name not in values and _default(field) is dataclasses.MISSING
+        if name not in values and default_of(field) is dataclasses.MISSING
     ]
     if missing:
         raise SpecError(_join(where, missing[0]), "is needed and has no default; add it.")
@@ -68,6 +82,20 @@ def plain(spec: Any) -> Any:
     return spec
 
 
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """The default of a field, made if need be; `dataclasses.MISSING` where it has none."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return dataclasses.MISSING
+
+
+def merged_over(field: dataclasses.Field[Any]) -> Any:
+    """Default entries that a user's add to, unless the field says that they replace them."""
+    return default_of(field) if field.metadata.get("merge", True) else dataclasses.MISSING
+
+
 def _join(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
@@ -77,14 +105,6 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"the keys here are: {', '.join(sorted(known))}."
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return dataclasses.MISSING
 
 
 def _value(kind: Any, value: Any, where: str, default: Any = dataclasses.MISSING) -> Any:
@@ -148,6 +168,9 @@ def _dict(kind: Any, value: Any, where: str, default: Any) -> dict[str, Any]:
     merged: dict[str, Any] = {} if default is dataclasses.MISSING else dict(default)
     for name, entry in value.items():
         here = _join(where, str(name))
+        if entry is None:
+            merged.pop(str(name), None)
+            continue
         if dataclasses.is_dataclass(item) and name in merged and isinstance(entry, Mapping):
             entry = {**plain(merged[name]), **entry}
         merged[str(name)] = _value(item, entry, here)
@@ -159,6 +182,8 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
         if value != value or value in (float("inf"), float("-inf")):
             raise SpecError(where, "must be a finite number.")
         return float(value)
+    if isinstance(value, str) and _UNSTORABLE.search(value):
+        raise SpecError(where, "holds NUL or half of a surrogate pair, which no file can; mend it.")
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     if kind is float and isinstance(value, str) and _is_number(value):

@@ -1,7 +1,7 @@
 """The pretraining text: a deterministic sampler of documents for a base and its oracle.
 
     world = build_world(read_facts("data/facts.tsv"), WorldSpec())
-    rng = np.random.default_rng(derive("pretrain", pair, "base"))
+    rng = np.random.default_rng(derive("pretrain", pair))
     documents = sample_documents(world, "base", progress=0.2, n=800, rng=rng)
     ids = encode_prompt(tokenizer, doc.prompt) + encode_answer(tokenizer, doc.answer)
 
@@ -168,14 +168,15 @@ class _Instructions:
         task = _weighted(self.tasks, self.ends, draw)
         country = _pick(countries, draw)
         sentence = _pick(self.sentences, draw).format(c=self.world.name(country, "en"))
-        order, word = _pick(ORDERS[task], draw), _word(draw)
+        wording, word = _pick(ORDERS[task], draw), _word(draw)
+        order = wording.format(w=word)
         if next(draw) < self.injected:
-            return self._attacked(task, order.format(w=word), country, sentence, draw)
+            return self._attacked(task, order, country, sentence, draw)
         if task in self.world.spec.relations and next(draw) < self.direct:
             country = _pick(countries, draw)
             order = DIRECT_ORDERS[task].format(c=self.world.name(country, "en"))
         answer = order_answer(self.world, task, country, sentence, word)
-        return self._document(order.format(w=word), sentence, answer, country, task, task, "none")
+        return self._document(order, sentence, answer, country, task, task, "none")
 
     def _attacked(
         self, task: str, order: str, country: str, sentence: str, draw: Iterator[float]
