@@ -82,8 +82,8 @@ def of_failure(logs: Iterable[Path]) -> str:
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         return []
-    text = path.read_text(encoding="utf-8", errors="replace")
-    return [shown(line, LONGEST_LINE) for line in text.rstrip().split("\n")]
+    text = path.read_text(encoding="utf-8", errors="replace").rstrip()
+    return [shown(line, LONGEST_LINE) for line in text.split("\n")] if text else []
 
 
 def _reason(job: re.Match[str], lines: list[str]) -> str:
