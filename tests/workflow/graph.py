@@ -37,6 +37,19 @@ def copy_project(to: Path) -> Path:
     return to
 
 
+def run_job(project: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a job's own command, as a dry run with `-p` prints it, outside Snakemake and its log."""
+    folders = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = os.environ | {
+        "PATH": os.pathsep.join(folders), "PYTHONPATH": str(project / "src"),
+        "RESIDUE_ROOT": str(project),
+    }  # fmt: skip
+    bare = command[command.index("exec python") :].split(" > ")[0]
+    return subprocess.run(
+        ["bash", "-c", bare], cwd=project, env=environment, capture_output=True, text=True
+    )
+
+
 def snakemake(
     project: Path, *arguments: str, check: bool = True
 ) -> subprocess.CompletedProcess[str]:
