@@ -9,14 +9,15 @@ import pandas as pd
 from residue.report.rows import records
 from residue.report.words import MARKS, interval, margin, number
 
-_HEAD = ("arm", "claim", "verdict", "difference", "interval", "margin", "decidable", "n")
+_HEAD = ("arm", "claim", "verdict", "difference", "margin", "attainable",
+         "countries×seeds")  # fmt: skip
 
 
 def scorecard_text(claims: pd.DataFrame) -> str:
     """Claims as an aligned table of at most 100 columns: one line per arm, condition and claim.
 
-    ``decidable`` is the smallest margin that would be supported if no country differed at all; n
-    counts countries and, after the ×, training seeds.
+    ``attainable`` is the margin above which the claim would be supported if no country differed at
+    all.
     """
     rows: list[tuple[str, ...]] = [_HEAD] + [_line(row) for row in records(claims)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(_HEAD))]
@@ -34,8 +35,8 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         arm,
         str(row["claim"]),
         f"{MARKS[str(row['verdict'])]} {row['verdict']}",
-        number(row["estimate"], signed=signed),
-        interval(row["low"], row["high"], signed=signed),
+        f"{number(row['estimate'], signed=signed)} "
+        + interval(row["low"], row["high"], signed=signed),
         margin(row["margin"], str(row["kind"]), str(row["statistic"])),
         number(row["attainable"]),
         f"{row['n_clusters']}×{row['n_seeds']}",

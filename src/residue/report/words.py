@@ -17,6 +17,7 @@ KINDS = {
     "non_superior": ("+", "below + margin"),
 }
 _FACTORS = {"equivalent": "×÷", "non_inferior": "÷", "non_superior": "×"}
+WORDINGS = {"seen": "seen wordings", "held_out": "held-out wordings"}
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 
 
@@ -66,6 +67,8 @@ def slice_name(text: str) -> str:
         column, _, level = part.partition("=")
         if column == "language":
             parts.append(language_name(level))
+        elif column == "family" and level in WORDINGS:
+            parts.append(WORDINGS[level])
         elif level in ("true", "false"):
             plain = column.replace("_", " ")
             parts.append(plain if level == "true" else f"not {plain}")

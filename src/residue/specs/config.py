@@ -11,9 +11,15 @@ from typing import Any
 
 from residue.core import methods
 from residue.specs.arms import ArmSpec
-from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
+from residue.specs.claims import (
+    ClaimSpec,
+    EstimandSpec,
+    default_claims,
+    default_estimands,
+    guide_margins,
+)
 from residue.specs.compute import ComputeSpec
-from residue.specs.fields import SpecError, load, plain
+from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
 from residue.specs.pretrain import PretrainSpec
@@ -97,6 +103,10 @@ class Plan:
         """A section as JSON values, all defaults written out."""
         return plain(getattr(self.config, name))
 
+    def listed(self, name: str) -> list[dict[str, Any]]:
+        """A section of named entries as a list that keeps the config's order."""
+        return listed(getattr(self.config, name))
+
     def items_world(self) -> Any:
         """What the decks depend on: not the edit data, the tokenizer or the curriculum."""
         return plain(replace(self._without("edit_data"), curriculum=WorldSpec().curriculum))
@@ -123,9 +133,8 @@ class Plan:
         return list(self.config.world.requested_languages)
 
     def margins(self) -> dict[str, float | None]:
-        """Margins drawn into the figure of forgetting against keeping; None where not claimed."""
-        claims = self.config.claims
-        return {n: claims[n].margin if n in claims else None for n in ("forgets", "keeps")}
+        """Margins drawn into the figure of forgetting against keeping; None: no such guide."""
+        return guide_margins(self.config.claims, self.config.estimands)
 
     def _without(self, *names: str) -> WorldSpec:
         defaults = {"decks": Decks(), "edit_data": EditData()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SECTIONS = ("scorecard", "figures", "languages", "estimates", "method", "setting", "ledger")
+SECTIONS = ("scorecard", "figures", "languages", "estimates", "method", "setting")
 
 
 @dataclass(frozen=True)
