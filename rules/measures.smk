@@ -60,7 +60,12 @@ rule estimate:
             rules.build_decks.output.orders_deck,
         ],
     output:
-        estimates=f"{OUT}/tables/estimates.parquet",
+        estimates=report(
+            f"{OUT}/tables/estimates.parquet",
+            caption="../report/estimates.rst",
+            category="Tables",
+            labels={"table": "Estimates"},
+        ),
     log:
         f"{OUT}/logs/estimate.log",
     benchmark:
@@ -82,7 +87,12 @@ rule decide_claims:
     input:
         estimates=rules.estimate.output.estimates,
     output:
-        claims=f"{OUT}/tables/claims.parquet",
+        claims=report(
+            f"{OUT}/tables/claims.parquet",
+            caption="../report/claims.rst",
+            category="Tables",
+            labels={"table": "Claims"},
+        ),
     log:
         f"{OUT}/logs/decide_claims.log",
     benchmark:

@@ -65,7 +65,7 @@ rule train_tokenizer:
     resources:
         gpu=0,
     params:
-        spec=spec_of(world=PLAN.text_world()),
+        spec=spec_of(world=PLAN.tokenizer_world()),
         code=code_of("train_tokenizer"),
         io=io_of,
     shell:
@@ -75,7 +75,6 @@ rule train_tokenizer:
 rule audit_world:
     """Stops the run on a leak; models wait for it but do not depend on what it says."""
     input:
-        countries=rules.build_decks.output.countries,
         decks=[
             rules.build_decks.output.facts_deck,
             rules.build_decks.output.orders_deck,

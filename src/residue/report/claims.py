@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from residue.report.rows import records
+from residue.report.words import attainable as attainable_text
 from residue.report.words import slice_name
 from residue.specs.claims import ClaimSpec
 from residue.stats.attainability import attainable_margin, clusters_needed
@@ -121,9 +122,10 @@ def _reason(
     if n_slices > 1:
         text = f"Decided on {slice_name(row['slice'])}, the worst of {n_slices} slices. {text}"
     if attainable >= spec.margin and verdict.verdict != "refuted":
+        enough = clusters_needed(spec.margin, level=row["level"])
         text += (
             " With this many clusters, even a model that differs nowhere is supported only above a "
-            f"margin of {attainable:.3g}: take {clusters_needed(spec.margin, level=row['level'])} "
-            "clusters or more, or a larger margin."
+            f"margin of {attainable_text(attainable)}: take {enough} clusters or more, or a larger "
+            "margin."
         )
     return text

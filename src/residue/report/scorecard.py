@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from residue.report.rows import records
-from residue.report.words import MARKS, interval, margin, number
+from residue.report.words import MARKS, attainable, interval, margin, number
 
 _HEAD = ("arm", "claim", "verdict", "difference", "margin", "attainable",
          "countries×seeds")  # fmt: skip
@@ -38,6 +38,6 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         f"{number(row['estimate'], signed=signed)} "
         + interval(row["low"], row["high"], signed=signed),
         margin(row["margin"], str(row["kind"]), str(row["statistic"])),
-        number(row["attainable"]),
+        attainable(row["attainable"]),
         f"{row['n_clusters']}×{row['n_seeds']}",
     )

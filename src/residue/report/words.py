@@ -60,6 +60,11 @@ def margin(value: float, kind: str, statistic: str = "rate") -> str:
     return f"{KINDS[kind][0]}{value:.2g}"
 
 
+def attainable(value: float) -> str:
+    """``0.098``: three decimals, rounded up, so that a margin at what is shown still lies above."""
+    return "–" if math.isnan(value) else f"{math.ceil(1000 * value) / 1000:g}"
+
+
 def slice_name(text: str) -> str:
     """``language=hi`` as ``Hindi``, ``split=retain_touched`` as ``retain touched``."""
     parts = []

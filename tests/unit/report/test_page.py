@@ -12,7 +12,7 @@ from residue.report import drawing, figures
 from residue.report.page import INSTRUMENT_CHECK, Page, build, metric_titles
 from residue.report.scorecard import scorecard_text
 from residue.report.sections.method import FORMULAS
-from residue.report.words import interval, number, plural
+from residue.report.words import attainable, interval, number, plural
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.report import ReportSpec
 
@@ -136,7 +136,7 @@ def test_every_decision_is_shown_with_its_counts(html: str) -> None:
             plural(claim["n_seeds"], "seed"),
             plural(claim["n_pairs"], "base–oracle pair"),
             f"<td>{claim['reference']}<",
-            f"attainable margin {number(claim['attainable'])}",
+            f"attainable margin {attainable(claim['attainable'])}",
             f"{claim['level']:.0%} interval",
             claim["note"],
         ):
@@ -192,6 +192,11 @@ def test_scorecard_text_has_one_aligned_line_per_claim() -> None:
 )
 def test_numbers_read_as_written(value: float, signed: bool, text: str) -> None:
     assert number(value, signed=signed) == text
+
+
+def test_attainable_is_never_shown_below_what_it_is() -> None:
+    assert [attainable(x) for x in (0.0974, 0.14247, 0.6)] == ["0.098", "0.143", "0.6"]
+    assert attainable(float("nan")) == "–"
 
 
 def test_ratio_is_centred_on_one_and_its_margin_is_a_factor() -> None:

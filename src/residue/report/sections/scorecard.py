@@ -9,7 +9,16 @@ from residue.report.claims import region
 from residue.report.markup import strip, table
 from residue.report.page import Page, edits
 from residue.report.rows import records
-from residue.report.words import KINDS, MARKS, interval, margin, number, plural, slice_name
+from residue.report.words import (
+    KINDS,
+    MARKS,
+    attainable,
+    interval,
+    margin,
+    number,
+    plural,
+    slice_name,
+)
 
 TITLE = "Scorecard"
 
@@ -79,7 +88,7 @@ def _cell(row: dict[str, Any]) -> str:
         f'<span class="small">{"Ratio to" if ratio else "Difference from"} the '
         f"{escape(row['reference'])}{escape(where)}. "
         f"Margin {margin(row['margin'], kind, row['statistic'])}; "
-        f"attainable margin {number(row['attainable'])}.</span>"
+        f"attainable margin {attainable(row['attainable'])}.</span>"
         f'<span class="small">{escape(", ".join(_counts(row)))}</span></div>'
     )
 
@@ -131,7 +140,8 @@ def _full_row(row: dict[str, Any]) -> list[str]:
         f"<small>{row['level']:.0%} interval</small>",
         f"{escape(row['reference'])}<br><small>{escape(slice_name(row['slice'])) or 'all'}</small>",
         f"{margin(row['margin'], kind, row['statistic'])}<br>"
-        f"<small>{escape(KINDS[kind][1])}<br>attainable margin {number(row['attainable'])}</small>",
+        f"<small>{escape(KINDS[kind][1])}<br>"
+        f"attainable margin {attainable(row['attainable'])}</small>",
         "<br>".join(escape(count) for count in _counts(row)),
         "<br>".join(number(float(value), signed=signed) for value in row["seed_values"]),
         f'<div class="long">{escape(row["reason"])}<br><small>{escape(how)}.</small></div>',
