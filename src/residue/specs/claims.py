@@ -108,10 +108,10 @@ def default_estimands() -> dict[str, EstimandSpec]:
         ),
         "retain_by_language": _facts("Retain facts by language", where=retain, by=("language",)),
         "forget_held_out": _facts(
-            "Forget facts, held-out templates", where={**forget, "family": ("held_out",)}
+            "Forget facts, held-out wordings", where={**forget, "family": ("held_out",)}
         ),
         "retain_held_out": _facts(
-            "Retain facts, held-out templates", where={**retain, "family": ("held_out",)}
+            "Retain facts, held-out wordings", where={**retain, "family": ("held_out",)}
         ),
         "forget_mixed_language": _facts(
             "Forget facts, two languages in one prompt",

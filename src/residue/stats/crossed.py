@@ -22,7 +22,7 @@ FEW = 4
 ENOUGH = 8
 """... and from this many on the spread of the data is trusted; between them the ends glide."""
 
-SOUND = 0.5
+SOUND = 1.0
 """Up to this half-width on the logit scale that scale is trusted for the ends, from twice it on no
 longer; between them the ends glide."""
 
@@ -50,8 +50,7 @@ def crossed_interval(
     Several seeds: Student's t on the two variance components (`components`). One seed: t on the
     clusters alone, which speaks of that checkpoint only. Within `bounds`, the least and greatest
     possible value, its ends are those of `ends`. `guarded` then widens intervals that few
-    deviating clusters would make too short, and those that the logit scale does not carry. `of`
-    says in the method text what the lines are.
+    deviating clusters would make too short. `of` says in the method text what the lines are.
     """
     check_level(level)
     _check(totals, weights)
@@ -73,8 +72,7 @@ def crossed_interval(
         method = f"t, Satterthwaite df {df:.1f} from {seeds} {of} and {clusters} clusters"
     low, high = ends(estimate, half, bounds)
     plain = Interval(estimate, low, high, level, method, clusters, df=df)
-    sound = soundness(estimate, half, bounds)
-    return guarded(plain, totals, weights, bounds=bounds, seed_half=seed_half, sound=sound)
+    return guarded(plain, totals, weights, bounds=bounds, seed_half=seed_half)
 
 
 def ends(estimate: float, half: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
@@ -84,35 +82,22 @@ def ends(estimate: float, half: float, bounds: tuple[float, float] | None) -> tu
     the inner side as they should (Korn and Graubard 1998 give the logit ends for surveys). Halfway
     between the bounds, where paired differences lie, the two forms agree. The logit form is the
     first order of a curve: where its arms are long it says nothing (three seeds of which two are at
-    the bound would end at the other bound), so that it fades into equal arms (`soundness`), cut at
-    the bounds.
+    the bound would end at the other bound), so that it fades into equal arms, cut at the bounds.
     """
     low, high = estimate - half, estimate + half
     if bounds is None:
         return low, high
     low, high = max(low, bounds[0]), min(high, bounds[1])
-    sound = soundness(estimate, half, bounds)
-    slope = _slope(estimate, bounds)
-    if sound == 0.0 or slope <= 0.0:
-        return low, high
     width = bounds[1] - bounds[0]
-    arms = special.logit((estimate - bounds[0]) / width) + np.array([-1.0, 1.0]) * half / slope
+    # Change of the estimate per unit of logit, share (1 - share) width.
+    slope = (estimate - bounds[0]) * (bounds[1] - estimate) / width
+    if slope <= 0.0 or half >= 2.0 * SOUND * slope:
+        return low, high
+    arm = half / slope
+    sound = min(2.0 - arm / SOUND, 1.0)
+    arms = special.logit((estimate - bounds[0]) / width) + np.array([-arm, arm])
     scaled = bounds[0] + width * special.expit(arms)
     return _glide(float(scaled[0]), low, sound), _glide(float(scaled[1]), high, sound)
-
-
-def soundness(estimate: float, half: float, bounds: tuple[float, float] | None) -> float:
-    """How far the logit scale is trusted, from 1 (short arms: up to `SOUND`) to 0 (twice that)."""
-    if bounds is None or half == 0.0:
-        return 1.0
-    slope = _slope(estimate, bounds)
-    arm = half / slope if slope > 0.0 else math.inf
-    return min(max(2.0 - arm / SOUND, 0.0), 1.0)
-
-
-def _slope(estimate: float, bounds: tuple[float, float]) -> float:
-    """Change of the estimate per unit of logit, share (1 - share) (high - low)."""
-    return (estimate - bounds[0]) * (bounds[1] - estimate) / (bounds[1] - bounds[0])
 
 
 def linearised(totals: Floats, weights: Floats) -> Floats:
@@ -174,17 +159,16 @@ def guarded(
     *,
     bounds: tuple[float, float] | None,
     seed_half: float = 0.0,
-    sound: float = 1.0,
 ) -> Interval:
     """Widen `plain` where few clusters deviate, so that no spread is never taken for certainty.
 
     With bounds, the ends of the exact bound on clusters (`bounded_mean`), joined with the seeds'
     part by the root of squares (Zou and Donner 2008), hold in full up to `FEW` deviating clusters
-    and fade out until `ENOUGH`, or as far as `sound` (`soundness`) allows. At zero deviations of n
-    clusters in [0, 1] that is Clopper-Pearson, 1 - tail^(1/n); since raising a value raises both
-    ends, one deviating cluster never supports a claim that none would not. Without bounds nothing
-    limits an unseen cluster: both ends are infinite while few clusters leave a shared value. Ends
-    are clipped to the bounds; the method says which of them the exact bound made.
+    and fade out until `ENOUGH`. At zero deviations of n clusters in [0, 1] that is Clopper-Pearson,
+    1 - tail^(1/n); since raising a value raises both ends, one deviating cluster never supports a
+    claim that none would not. Without bounds nothing limits an unseen cluster: both ends are
+    infinite while few clusters leave a shared value. Ends are clipped to the bounds; the method
+    says which of them the exact bound made.
     """
     count, shared = deviating(totals, weights)
     if bounds is None:
@@ -192,7 +176,7 @@ def guarded(
             method = f"no bound: {count} of {plain.n} clusters deviate and values are unbounded"
             return replace(plain, low=-math.inf, high=math.inf, method=method, df=None)
         return plain
-    trust = min(max((count - FEW) / (ENOUGH - FEW), 0.0), 1.0, sound)
+    trust = min(max((count - FEW) / (ENOUGH - FEW), 0.0), 1.0)
     inner = max(plain.low, bounds[0]), min(plain.high, bounds[1])
     if trust == 1.0:
         return replace(plain, low=inner[0], high=inner[1])
