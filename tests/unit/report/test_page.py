@@ -136,7 +136,7 @@ def test_every_decision_is_shown_with_its_counts(html: str) -> None:
             plural(claim["n_seeds"], "seed"),
             plural(claim["n_pairs"], "base–oracle pair"),
             f"<td>{claim['reference']}<",
-            f"attainable margin {attainable(claim['attainable'])}",
+            f"attainable {attainable(claim['attainable'])}",
             f"{claim['level']:.0%} interval",
             claim["note"],
         ):

@@ -131,7 +131,7 @@ def _full_row(row: dict[str, Any]) -> list[str]:
     kind, signed = str(row["kind"]), row["statistic"] != "perplexity"
     condition = "" if row["condition"] == "plain" else f" ({row['condition']})"
     span = interval(row["low"], row["high"], signed=signed)
-    how = ". ".join(part for part in (row["method"], row["note"]) if part)
+    how = "; ".join(part for part in (row["method"], row["note"]) if part)
     return [
         escape(row["arm"] + condition),
         escape(_words(row["claim"])),
@@ -141,7 +141,7 @@ def _full_row(row: dict[str, Any]) -> list[str]:
         f"{escape(row['reference'])}<br><small>{escape(slice_name(row['slice'])) or 'all'}</small>",
         f"{margin(row['margin'], kind, row['statistic'])}<br>"
         f"<small>{escape(KINDS[kind][1])}<br>"
-        f"attainable margin {attainable(row['attainable'])}</small>",
+        f"attainable {attainable(row['attainable'])}</small>",
         "<br>".join(escape(count) for count in _counts(row)),
         "<br>".join(number(float(value), signed=signed) for value in row["seed_values"]),
         f'<div class="long">{escape(row["reason"])}<br><small>{escape(how)}.</small></div>',
