@@ -76,7 +76,7 @@ rule estimate:
     resources:
         gpu=0,
     params:
-        spec=spec_of("statistics", "estimands"),
+        spec=spec_of("statistics", estimands=PLAN.listed("estimands")),
         code=code_of("estimate"),
         io=io_of,
     shell:
@@ -103,7 +103,7 @@ rule decide_claims:
     resources:
         gpu=0,
     params:
-        spec=spec_of("claims"),
+        spec=spec_of(claims=PLAN.listed("claims")),
         code=code_of("decide_claims"),
         io=io_of,
     shell:

@@ -72,9 +72,9 @@ rule write_page:
         gpu=0,
     params:
         spec=spec_of(
-            "estimands",
-            "claims",
             "report",
+            estimands=PLAN.listed("estimands"),
+            claims=PLAN.listed("claims"),
             world=PLAN.page_world(),
             source=PLAN.config.model.source,
         ),

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from residue.core import artifacts, card, methods, provenance, refusals, seeds
 from residue.core.process import die_with_parent, peak_memory_mb
 from residue.core.text import SafeFormatter, shown
-from residue.specs.fields import load
+from residue.specs.fields import load, unlisted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,9 +77,11 @@ class Job:
         return load(cls, self._spec[section], section)
 
     def specs(self, section: str, cls: type[Spec]) -> dict[str, Spec]:
-        """A slice that is a mapping of names to specs, each typed."""
-        entries = self._spec[section]
-        return {name: load(cls, entry, f"{section}.{name}") for name, entry in entries.items()}
+        """A slice that lists named specs in their order, each typed, by name."""
+        return {
+            name: load(cls, entry, f"{section}.{name}")
+            for name, entry in unlisted(self._spec[section])
+        }
 
     def part(self, section: str) -> Any:
         """The named slice of the spec as plain values, where it is not a section of its own."""

@@ -67,10 +67,9 @@ def spec(plan: Plan) -> str:
     """Every slice that one of the stages asks for."""
     estimands = {n: s for n, s in default_estimands().items() if s.metric == "exact_answer"}
     claims = [name for name, s in default_claims().items() if s.estimand in estimands]
-    sections = ("world", "statistics", "estimands", "claims", "report")
-    slices = {name: plan.section(name) for name in sections}
-    slices["estimands"] = {name: slices["estimands"][name] for name in estimands}
-    slices["claims"] = {name: slices["claims"][name] for name in claims}
+    slices = {name: plan.section(name) for name in ("world", "statistics", "report")}
+    for section, kept in (("estimands", estimands), ("claims", claims)):
+        slices[section] = [each for each in plan.listed(section) if each["name"] in kept]
     more = {"margins": plan.margins(), "requested": plan.requested(), "source": "embedded"}
     return provenance.canonical(slices | more | {"wildcards": {}})
 

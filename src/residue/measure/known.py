@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 from residue.specs.measures import KnownSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
 logger = logging.getLogger(__name__)
@@ -51,17 +49,6 @@ def find_known(measurements: pd.DataFrame, items: pd.DataFrame, spec: KnownSpec)
             spec.least,
         )
     return table
-
-
-def count_known(
-    known: pd.DataFrame, items: pd.DataFrame, by: Sequence[str] = ("split", "language")
-) -> pd.DataFrame:
-    """How many items the filter leaves: the columns `by`, n_items and n_known."""
-    joined = items.loc[:, list(dict.fromkeys(["item", *by]))].merge(
-        known.loc[:, ["item", "known"]], on="item", validate="one_to_one"
-    )
-    grouped = joined.groupby(list(by), sort=True)["known"]
-    return grouped.agg(n_items="size", n_known="sum").reset_index()
 
 
 def _counts(evidence: pd.DataFrame, table: pd.DataFrame, by: tuple[str, ...]) -> pd.DataFrame:

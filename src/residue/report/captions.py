@@ -16,7 +16,9 @@ def tradeoff(estimates: pd.DataFrame) -> str:
         "Share of facts answered exactly: facts to forget, in the languages asked for (across), "
         "and facts to keep (up). Better is up and to the left, where the oracle stands. Filled "
         f"points are means, bars are {_level(estimates)} intervals, small open points are single "
-        f"training seeds. Dashed lines pass through the oracle and the base. "
+        "training seeds. Dashed lines pass through the oracle and the base. A shaded corner, where "
+        "there is one, is a guide and not the verdict: the scorecard judges wordings and retain "
+        "splits apart, and intervals instead of points. "
         f"Across: {_counts(forget)}. Up: {_counts(retain)}. {_seeds(forget)}"
     )
 

@@ -9,18 +9,21 @@ from typing import Any
 import pandas as pd
 
 from residue.report.rows import records
+from residue.report.words import attainable as attainable_text
+from residue.report.words import slice_name
 from residue.specs.claims import ClaimSpec
-from residue.stats.attainability import attainable_margin
+from residue.stats.attainability import attainable_margin, clusters_needed
 from residue.stats.verdicts import Region, Verdict, decide
 
 COLUMNS = (
     "arm", "condition", "claim", "sentence", "estimand", "slice", "kind", "estimate", "low", "high",
-    "level", "n_items", "n_clusters", "n_seeds", "n_pairs", "seed_values", "method", "statistic",
-    "reference", "margin", "margin_reason", "attainable", "verdict", "reason",
+    "level", "n_items", "n_clusters", "n_seeds", "n_pairs", "n_unscorable", "seed_values", "method",
+    "note", "statistic", "reference", "margin", "margin_reason", "attainable", "verdict", "reason",
 )  # fmt: skip
 _TAKEN = (
     "arm", "condition", "estimand", "slice", "estimate", "low", "high", "level", "n_items",
-    "n_clusters", "n_seeds", "n_pairs", "seed_values", "method", "statistic", "reference",
+    "n_clusters", "n_seeds", "n_pairs", "n_unscorable", "seed_values", "method", "note",
+    "statistic", "reference",
 )  # fmt: skip
 _RANK = {"refuted": 0, "inconclusive": 1, "supported": 2}
 
@@ -32,8 +35,9 @@ def claims(estimates: pd.DataFrame, specs: Mapping[str, ClaimSpec]) -> pd.DataFr
     every slice is, refuted if any is (intersection-union test, Berger 1982: no correction is needed
     for support). Its row shows the slice that decided: the one with the worst verdict, and among
     those the one whose interval leaves the margin furthest or comes closest to its edge.
-    `attainable` is the smallest margin that would be supported if no cluster of any slice differed
-    at all; missing where values are unbounded. Edited arms come first, then base and oracle.
+    `attainable` is the margin above which the claim would be supported if no cluster of any slice
+    differed at all; missing where values are unbounded. Edited arms come first, then base and
+    oracle.
     """
     rows = [
         _decided(name, spec, part)
@@ -75,7 +79,7 @@ def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[s
         range(len(slices)),
         key=lambda i: (_RANK[verdicts[i].verdict], _room(slices[i], allowed)),
     )
-    attainable = max(_attainable(row) for row in slices)
+    attainable = _attainable(slices)
     row, verdict = slices[worst], verdicts[worst]
     return {
         **{column: row[column] for column in _TAKEN},
@@ -103,10 +107,12 @@ def _room(row: dict[str, Any], allowed: Region) -> float:
     return -math.inf if math.isnan(room) else float(room)
 
 
-def _attainable(row: dict[str, Any]) -> float:
-    if row["statistic"] != "rate" or not row["n_clusters"]:
+def _attainable(slices: list[dict[str, Any]]) -> float:
+    """The margin that the slice with fewest clusters attains; all of them must be decided."""
+    fewest = min(int(row["n_clusters"]) for row in slices)
+    if slices[0]["statistic"] != "rate" or not fewest:
         return math.nan
-    return attainable_margin(int(row["n_clusters"]), level=row["level"])
+    return attainable_margin(fewest, level=slices[0]["level"])
 
 
 def _reason(
@@ -114,10 +120,12 @@ def _reason(
 ) -> str:
     text = verdict.reason
     if n_slices > 1:
-        text = f"Decided by {row['slice']}, the worst of {n_slices} slices. {text}"
+        text = f"Decided on {slice_name(row['slice'])}, the worst of {n_slices} slices. {text}"
     if attainable >= spec.margin and verdict.verdict != "refuted":
+        enough = clusters_needed(spec.margin, level=row["level"])
         text += (
-            " With this many clusters, a model that differs nowhere is supported only from a "
-            f"margin of {attainable:.3g} on: take more of them, or a larger margin."
+            " With this many clusters, even a model that differs nowhere is supported only above a "
+            f"margin of {attainable_text(attainable)}: take {enough} clusters or more, or a larger "
+            "margin."
         )
     return text

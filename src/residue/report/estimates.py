@@ -16,11 +16,12 @@ from residue.stats.estimands import estimate
 LOG = logging.getLogger(__name__)
 
 COLUMNS = (
-    "estimand", "arm", "condition", "slice", "metric", "statistic", "reference", "estimate", "low",
-    "high", "level", "n_items", "n_clusters", "n_seeds", "n_pairs", "seed_values", "method", "note",
+    "estimand", "arm", "condition", "slice", "metric", "where", "statistic", "reference",
+    "estimate", "low", "high", "level", "n_items", "n_clusters", "n_seeds", "n_pairs",
+    "n_unscorable", "seed_values", "method", "note",
 )  # fmt: skip
-_TAKEN = ("estimate", "low", "high", "level", "n_items", "n_clusters", "n_seeds", "n_pairs",
-          "method", "note")  # fmt: skip
+_COUNTS = ("n_items", "n_clusters", "n_seeds", "n_pairs", "n_unscorable")
+_TAKEN = ("estimate", "low", "high", "level", *_COUNTS, "method", "note")
 _MEASURED = ["arm", "condition", "pair", "seed", "item", "row", "value", "weight", "status"]
 
 
@@ -36,8 +37,9 @@ def estimates(
     `measurements`: the long table of all arms. `items`: one row per item. `known`: pair, item,
     known — whether the base of that pair knows the fact of the item. Every condition of an arm is
     compared with the reference model's ``plain`` condition. What cannot be estimated (no such item,
-    metric or reference) has a row with a missing estimate and a note that says why. ValueError
-    where an estimand names a column that the items do not have.
+    metric or reference) has a row with a missing estimate and a note that says why. `where` and
+    `slice` are the conditions on the items' columns that pick the measurement rows of a number.
+    ValueError where an estimand names a column that the items do not have.
     """
     runs = _runs(measurements)
     sure = pd.MultiIndex.from_frame(known.loc[known["known"].astype(bool), ["pair", "item"]])
@@ -49,17 +51,29 @@ def estimates(
         scored = metrics.get(spec.metric)
         fault = _fault(name, spec, chosen, scored, [arm for arm, _ in runs])
         parts = {} if scored is None else _parts(scored, chosen, sure, spec)
-        head = {"estimand": name, "metric": spec.metric, "statistic": spec.statistic,
-                "reference": spec.reference}  # fmt: skip
+        head = {"estimand": name, "metric": spec.metric, "where": where_text(spec),
+                "statistic": spec.statistic, "reference": spec.reference}  # fmt: skip
         for arm, condition in runs:
             if arm == spec.reference and condition == "plain":
                 continue
             for cell in _cells(chosen, spec) or [""]:
                 own = parts.get((arm, condition, cell))
                 against = parts.get((spec.reference, "plain", cell))
-                where = head | {"arm": arm, "condition": condition, "slice": cell}
-                rows.append(where | _one(own, against, spec, statistics, fault))
+                run = head | {"arm": arm, "condition": condition, "slice": cell}
+                rows.append(run | _one(own, against, spec, statistics, fault))
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def where_text(spec: EstimandSpec) -> str:
+    """The items of an estimand, e.g. ``split=forget_test|forget_relearn, requested=true``.
+
+    A last ``known=true`` is no column of the items but of the table of known facts.
+    """
+    known = {"known": (True,)} if spec.only_known else {}
+    return ", ".join(
+        f"{column}={'|'.join(_word(value) for value in kept)}"
+        for column, kept in {**spec.where, **known}.items()
+    )
 
 
 def _one(
@@ -69,15 +83,21 @@ def _one(
     statistics: StatisticsSpec,
     fault: str,
 ) -> dict[str, Any]:
-    if not fault and (own is None or (spec.reference != "none" and against is None)):
-        fault = "the base knows none of these facts" if spec.only_known else "nothing was measured"
-    if fault:
-        return _missing(fault, statistics.level)
-    reference = against if spec.reference != "none" else None
-    if reference is not None and own is not None:
-        reference = reference[reference["pair"].isin(own["pair"].unique())]
-    made = estimate(own, spec.unit, reference, spec.statistic, statistics)  # type: ignore[arg-type]
+    if fault or own is None or (spec.reference != "none" and against is None):
+        return _missing(fault or "nothing was measured", statistics.level)
+    scored = own.loc[own["known"], "item"].unique()
+    if not len(scored):
+        return _missing("the base knows none of these facts", statistics.level)
+    own = own[own["item"].isin(scored)]
+    reference = None
+    if spec.reference != "none" and against is not None:
+        same = against["item"].isin(scored) & against["pair"].isin(own["pair"].unique())
+        reference = against[same]
+    made = estimate(own, spec.unit, reference, spec.statistic, statistics)
     taken = {column: getattr(made, column) for column in _TAKEN}
+    unknown = int((~own["known"]).sum())
+    if unknown:
+        taken["note"] += f"; {unknown} of them are facts that the base of their pair does not know"
     return taken | {"seed_values": list(made.seed_values)}
 
 
@@ -110,11 +130,16 @@ def _cells(chosen: pd.DataFrame, spec: EstimandSpec) -> list[str]:
 def _parts(
     scored: pd.DataFrame, chosen: pd.DataFrame, sure: pd.MultiIndex, spec: EstimandSpec
 ) -> dict[tuple[str, str, str], pd.DataFrame]:
-    """Measured rows of the chosen items by arm, condition and slice; unknown facts left out."""
+    """Measured rows of the chosen items by arm, condition and slice.
+
+    A fact that the base of the row's pair does not know is unscorable there: another pair's base
+    may know it, and then its item stays.
+    """
     table = scored.merge(chosen, on="item", how="inner")
+    table["known"] = True
     if spec.only_known:
-        known = pd.MultiIndex.from_frame(table[["pair", "item"]]).isin(sure)
-        table = table[known]
+        table["known"] = pd.MultiIndex.from_frame(table[["pair", "item"]]).isin(sure)
+        table["status"] = table["status"].where(table["known"], "unscorable")
     return {
         (str(arm), str(condition), str(cell)): part
         for (arm, condition, cell), part in table.groupby(["arm", "condition", "slice"], sort=False)
@@ -130,7 +155,7 @@ def _fault(
 ) -> str:
     fault = ""
     if not len(chosen):
-        fault = f"no item matches {_in_words(spec)}"
+        fault = f"no item matches {where_text(spec)}"
     elif scored is None:
         fault = f"'{spec.metric}' was not measured"
     elif spec.reference != "none" and spec.reference not in arms:
@@ -140,16 +165,13 @@ def _fault(
     return fault
 
 
-def _in_words(spec: EstimandSpec) -> str:
-    return " and ".join(
-        f"{column} = {' or '.join(str(value).lower() for value in values)}"
-        for column, values in spec.where.items()
-    )
+def _word(value: str | bool) -> str:
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 def _missing(why: str, level: float) -> dict[str, Any]:
     nothing = dict.fromkeys(("estimate", "low", "high"), math.nan)
-    counts = dict.fromkeys(("n_items", "n_clusters", "n_seeds", "n_pairs"), 0)
+    counts = dict.fromkeys(_COUNTS, 0)
     return {**nothing, **counts, "level": level, "seed_values": [], "method": "none", "note": why}
 
 

@@ -34,7 +34,8 @@ def tradeoff(
     """Forget against retain, one point per arm with both intervals and every seed's own point.
 
     `forget` and `retain` name estimands without reference in the estimates table. With margins,
-    a shaded corner shows what counts as equal to the oracle and as no worse than the base.
+    a shaded corner shows which points are as near to the oracle and to the base as those allow: a
+    guide, since verdicts need whole intervals, in each slice of their estimands.
     """
     across, upward = _plain(estimates, forget), _plain(estimates, retain)
     arms = [arm for arm in across if arm in upward]
@@ -106,9 +107,11 @@ def first_rows(counts: pd.DataFrame) -> Figure:
 
     `counts` has columns arm, row, n; a null row counts items where it never does.
     """
+    if not len(counts):
+        return nothing("Nothing to draw: first_rank_row was not measured.")
     arms = list(dict.fromkeys(counts["arm"]))
     style = looks(arms)
-    last = int(counts["row"].max())
+    last = int(counts["row"].max()) if counts["row"].notna().any() else -1
     width = 0.8 / len(arms)
     with rc_context(STYLE):
         figure = Figure(figsize=(5.0, 2.6))
@@ -173,7 +176,7 @@ def _guides(
     size = (2 * forget_margin, ax.get_ylim()[1] - floor)
     ax.add_patch(Rectangle(corner, *size, facecolor=BAND, edgecolor="none", zorder=0))
     ax.annotate(
-        "within both margins", (right, floor), (4, 1), textcoords="offset points",
+        "guide: both margins", (right, floor), (4, 1), textcoords="offset points",
         fontsize=7, color=MUTED, va="bottom",
     )  # fmt: skip
 

@@ -37,8 +37,6 @@ class Page:
     """Title and unit of each metric, as from `metric_titles`."""
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """Facts of the run by heading, e.g. ``{"Data": {"Countries": "84"}, "Models": {…}}``."""
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    """Further tables by name, e.g. ``ledger`` (rule, jobs, cpu_s, wall_s, peak_mb)."""
     files: Mapping[str, str] = field(default_factory=dict)
     """What a file holds → its path relative to the page."""
     notice: str = ""

@@ -8,17 +8,18 @@ import pandas as pd
 
 from residue.core.text import shown
 from residue.report.rows import records
-from residue.report.words import MARKS, interval, margin, number
+from residue.report.words import MARKS, attainable, interval, margin, number
 
-_HEAD = ("arm", "claim", "verdict", "difference", "interval", "margin", "decidable", "n")
+_HEAD = ("arm", "claim", "verdict", "difference", "margin", "attainable",
+         "countries×seeds")  # fmt: skip
 _LONGEST_NAME = 32
 
 
 def scorecard_text(claims: pd.DataFrame) -> str:
     """Claims as an aligned table of at most 100 columns: one line per arm, condition and claim.
 
-    ``decidable`` is the smallest margin that would be supported if no country differed at all; n
-    counts countries and, after the ×, training seeds.
+    ``attainable`` is the margin above which the claim would be supported if no country differed at
+    all.
     """
     rows: list[tuple[str, ...]] = [_HEAD] + [_line(row) for row in records(claims)]
     widths = [max(len(row[k]) for row in rows) for k in range(len(_HEAD))]
@@ -36,9 +37,9 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         shown(arm, _LONGEST_NAME),
         shown(row["claim"], _LONGEST_NAME),
         f"{MARKS[str(row['verdict'])]} {row['verdict']}",
-        number(row["estimate"], signed=signed),
-        interval(row["low"], row["high"], signed=signed),
+        f"{number(row['estimate'], signed=signed)} "
+        + interval(row["low"], row["high"], signed=signed),
         margin(row["margin"], str(row["kind"]), str(row["statistic"])),
-        number(row["attainable"]),
+        attainable(row["attainable"]),
         f"{row['n_clusters']}×{row['n_seeds']}",
     )

@@ -17,6 +17,7 @@ KINDS = {
     "non_superior": ("+", "below + margin"),
 }
 _FACTORS = {"equivalent": "×÷", "non_inferior": "÷", "non_superior": "×"}
+WORDINGS = {"seen": "seen wordings", "held_out": "held-out wordings"}
 MARKS = {"supported": "✓", "refuted": "✗", "inconclusive": "?"}
 
 
@@ -59,6 +60,11 @@ def margin(value: float, kind: str, statistic: str = "rate") -> str:
     return f"{KINDS[kind][0]}{value:.2g}"
 
 
+def attainable(value: float) -> str:
+    """``0.098``: three decimals, rounded up, so that a margin at what is shown still lies above."""
+    return "–" if math.isnan(value) else f"{math.ceil(1000 * value) / 1000:g}"
+
+
 def slice_name(text: str) -> str:
     """``language=hi`` as ``Hindi``, ``split=retain_touched`` as ``retain touched``."""
     parts = []
@@ -66,6 +72,8 @@ def slice_name(text: str) -> str:
         column, _, level = part.partition("=")
         if column == "language":
             parts.append(language_name(level))
+        elif column == "family" and level in WORDINGS:
+            parts.append(WORDINGS[level])
         elif level in ("true", "false"):
             plain = column.replace("_", " ")
             parts.append(plain if level == "true" else f"not {plain}")

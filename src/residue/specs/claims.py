@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -34,8 +35,8 @@ class EstimandSpec:
     reference: Literal["none", "base", "oracle"] = "none"
     """Subtract this model's value on the same items; ``none`` reports the level itself."""
     statistic: Literal["rate", "mean", "perplexity"] = "rate"
-    """``rate``: mean of values in [0, 1]; ``mean``: of values without bounds; ``perplexity``: e to
-    the token-weighted mean of nats, against a reference as a ratio."""
+    """``rate``: mean over units of each one's mean of values in [0, 1]; ``mean``: of values without
+    bounds; ``perplexity``: e to the token-weighted mean of nats, against a reference as a ratio."""
     only_known: bool = True
     """Keep only items whose fact the base of the same pair knows; false keeps all."""
 
@@ -91,7 +92,10 @@ def default_estimands() -> dict[str, EstimandSpec]:
     return {
         "forget": _facts("Forget facts, languages asked for", where=forget),
         "forget_vs_oracle": _facts(
-            "Forget facts, languages asked for", where=forget, reference="oracle"
+            "Forget facts, languages asked for, by wording",
+            where={**forget, "family": ("seen", "held_out")},
+            by=("family",),
+            reference="oracle",
         ),
         "leak": _facts("Forget facts, other languages", where=leak),
         "leak_vs_oracle": _facts("Forget facts, other languages", where=leak, reference="oracle"),
@@ -105,10 +109,10 @@ def default_estimands() -> dict[str, EstimandSpec]:
         ),
         "retain_by_language": _facts("Retain facts by language", where=retain, by=("language",)),
         "forget_held_out": _facts(
-            "Forget facts, held-out templates", where={**forget, "family": ("held_out",)}
+            "Forget facts, held-out wordings", where={**forget, "family": ("held_out",)}
         ),
         "retain_held_out": _facts(
-            "Retain facts, held-out templates", where={**retain, "family": ("held_out",)}
+            "Retain facts, held-out wordings", where={**retain, "family": ("held_out",)}
         ),
         "forget_mixed_language": _facts(
             "Forget facts, two languages in one prompt",
@@ -178,14 +182,16 @@ def default_claims() -> dict[str, ClaimSpec]:
     return {
         "forgets": ClaimSpec(
             sentence="Asked about the forget facts in the languages of the request, the model "
-            "answers right as often as a model that never saw them.",
+            "answers right as often as a model that never saw them: both in wordings that the "
+            "edit may have been trained on and in wordings held out from all training.",
             estimand="forget_vs_oracle",
             kind="equivalent",
             margin=0.1,
             margin_reason="The base answers nearly all of these facts and the oracle nearly none, "
-            "so 0.1 is a tenth of what there was to forget, and the least that 36 countries can "
-            "decide. Both sides count: answering far less often than the oracle betrays that "
-            "something was hidden.",
+            "so the margin reads as a share of what there was to forget. Both sides count: "
+            "answering far less often than the oracle betrays that something was hidden. It must "
+            "hold in held-out wordings alone, because an edit can unlearn the very prompts that it "
+            "was shown and leave the fact.",
         ),
         "keeps": ClaimSpec(
             sentence="On the facts it should keep, the model answers right no less often than the "
@@ -193,9 +199,9 @@ def default_claims() -> dict[str, ClaimSpec]:
             estimand="retain_vs_base",
             kind="non_inferior",
             margin=0.15,
-            margin_reason="The least loss that 24 countries can exclude. It must hold on either "
-            "split alone, because an edit that rehearses some countries can hide what it does to "
-            "the others.",
+            margin_reason="The share of right answers that an edit may lose and still count as "
+            "keeping. It must hold on either split alone, because an edit that rehearses some "
+            "countries can hide what it does to the others.",
         ),
         "no_language_leak": ClaimSpec(
             sentence="Asked about the forget facts in languages that the request did not name, "
@@ -203,7 +209,27 @@ def default_claims() -> dict[str, ClaimSpec]:
             estimand="leak_vs_oracle",
             kind="equivalent",
             margin=0.1,
-            margin_reason="The same margin as for the languages of the request: a fact that "
-            "another language still gives away is not forgotten.",
+            margin_reason="Read as for the languages of the request: a fact that another "
+            "language still gives away is not forgotten.",
         ),
     }
+
+
+def guide_margins(
+    claims: Mapping[str, ClaimSpec], estimands: Mapping[str, EstimandSpec]
+) -> dict[str, float | None]:
+    """Margins of `forgets` and `keeps` for the figure of one against the other.
+
+    None for a claim that is left out or decides something else than by default: the figure's axes
+    would not be what it judges.
+    """
+    margins: dict[str, float | None] = {}
+    for name in ("forgets", "keeps"):
+        claim, default = claims.get(name), default_claims()[name]
+        same = (
+            claim is not None
+            and (claim.estimand, claim.kind) == (default.estimand, default.kind)
+            and estimands.get(claim.estimand) == default_estimands()[default.estimand]
+        )
+        margins[name] = claim.margin if claim is not None and same else None
+    return margins

@@ -13,9 +13,15 @@ from typing import Any
 
 from residue.core import methods
 from residue.specs.arms import ArmSpec
-from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
+from residue.specs.claims import (
+    ClaimSpec,
+    EstimandSpec,
+    default_claims,
+    default_estimands,
+    guide_margins,
+)
 from residue.specs.compute import ComputeSpec
-from residue.specs.fields import SpecError, load, plain
+from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
 from residue.specs.pretrain import PretrainSpec
@@ -137,6 +143,10 @@ class Plan:
         """A section as JSON values, all defaults written out."""
         return plain(getattr(self.config, name))
 
+    def listed(self, name: str) -> list[dict[str, Any]]:
+        """A section of named entries as a list that keeps the config's order."""
+        return listed(getattr(self.config, name))
+
     def items_world(self) -> dict[str, Any]:
         """What the decks depend on: of the documents only which languages are mixed."""
         world = self._world_without("edit_data", "vocabulary", "curriculum", "documents")
@@ -174,9 +184,8 @@ class Plan:
         return list(self.config.world.requested_languages)
 
     def margins(self) -> dict[str, float | None]:
-        """Margins drawn into the figure of forgetting against keeping; None where not claimed."""
-        claims = self.config.claims
-        return {n: claims[n].margin if n in claims else None for n in ("forgets", "keeps")}
+        """Margins drawn into the figure of forgetting against keeping; None: no such guide."""
+        return guide_margins(self.config.claims, self.config.estimands)
 
     def runs(self) -> list[tuple[str, int, int]]:
         """Every (arm, pair, seed): base and oracle once per pair, edits once per seed."""

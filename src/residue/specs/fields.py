@@ -82,6 +82,19 @@ def plain(spec: Any) -> Any:
     return spec
 
 
+def listed(specs: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Named specs as a list of ``{name: …, …}``; canonical JSON sorts mappings but no lists."""
+    return [{"name": name, **plain(spec)} for name, spec in specs.items()]
+
+
+def unlisted(entries: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    """(name, keys) of each entry that `listed` made."""
+    return [
+        (str(entry["name"]), {key: value for key, value in entry.items() if key != "name"})
+        for entry in entries
+    ]
+
+
 def default_of(field: dataclasses.Field[Any]) -> Any:
     """The default of a field, made if need be; `dataclasses.MISSING` where it has none."""
     if field.default is not dataclasses.MISSING:

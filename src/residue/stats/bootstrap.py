@@ -1,4 +1,8 @@
-"""Bootstrap: percentile and BCa for one list, hierarchical for seeds x clusters x items."""
+"""Bootstrap: percentile and BCa for one list, hierarchical for seeds x clusters x items.
+
+The run itself resamples seeds x clusters x items only; `percentile_interval` and `bca_interval`
+are public, for one-level data of your own.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ def percentile_interval(
 ) -> Interval:
     """Percentile bootstrap of independent values (Efron and Tibshirani 1993, chapter 13).
 
+    Public: for one-level data; tables of seeds and countries go through `hierarchical_interval`.
     `statistic` maps (..., n) to (...). Constant values give a zero width and say so.
     """
     tail = check_level(level)
@@ -50,6 +55,7 @@ def bca_interval(
 ) -> Interval:
     """Bias-corrected and accelerated bootstrap of independent values (Efron 1987).
 
+    Public: for one-level data; tables of seeds and countries go through `hierarchical_interval`.
     Bias from the share of resamples below the point (ties count half), acceleration from the
     jackknife. An acceleration so large that a corrected percentile passes its pole ends at the
     extreme resample. Raises ValueError where every resample lies on one side of the point (a

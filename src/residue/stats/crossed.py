@@ -22,6 +22,10 @@ FEW = 4
 ENOUGH = 8
 """... and from this many on the spread of the data is trusted; between them the ends glide."""
 
+SOUND = 1.0
+"""Up to this half-width on the logit scale that scale is trusted for the ends, from twice it on no
+longer; between them the ends glide."""
+
 
 @dataclass(frozen=True)
 class Components:
@@ -72,21 +76,28 @@ def crossed_interval(
 
 
 def ends(estimate: float, half: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
-    """Ends of a t interval; between bounds, equally far on the logit scale of the two bounds.
+    """Ends of a t interval; between bounds, equally far on the logit scale where that is sound.
 
     Near a bound the mean of few clusters is skewed, and equal arms miss the truth twice as often on
     the inner side as they should (Korn and Graubard 1998 give the logit ends for surveys). Halfway
-    between the bounds, where paired differences lie, the two forms agree.
+    between the bounds, where paired differences lie, the two forms agree. The logit form is the
+    first order of a curve: where its arms are long it says nothing (three seeds of which two are at
+    the bound would end at the other bound), so that it fades into equal arms, cut at the bounds.
     """
-    if bounds is not None:
-        low, high = bounds
-        share = (estimate - low) / (high - low)
-        slope = share * (1.0 - share) * (high - low)
-        if slope > 0.0:
-            arms = special.logit(share) + np.array([-1.0, 1.0]) * half / slope
-            scaled = low + (high - low) * special.expit(arms)
-            return float(scaled[0]), float(scaled[1])
-    return estimate - half, estimate + half
+    low, high = estimate - half, estimate + half
+    if bounds is None:
+        return low, high
+    low, high = max(low, bounds[0]), min(high, bounds[1])
+    width = bounds[1] - bounds[0]
+    # Change of the estimate per unit of logit, share (1 - share) width.
+    slope = (estimate - bounds[0]) * (bounds[1] - estimate) / width
+    if slope <= 0.0 or half >= 2.0 * SOUND * slope:
+        return low, high
+    arm = half / slope
+    sound = min(2.0 - arm / SOUND, 1.0)
+    arms = special.logit((estimate - bounds[0]) / width) + np.array([-arm, arm])
+    scaled = bounds[0] + width * special.expit(arms)
+    return _glide(float(scaled[0]), low, sound), _glide(float(scaled[1]), high, sound)
 
 
 def linearised(totals: Floats, weights: Floats) -> Floats:
@@ -156,33 +167,46 @@ def guarded(
     and fade out until `ENOUGH`. At zero deviations of n clusters in [0, 1] that is Clopper-Pearson,
     1 - tail^(1/n); since raising a value raises both ends, one deviating cluster never supports a
     claim that none would not. Without bounds nothing limits an unseen cluster: both ends are
-    infinite while few clusters leave a shared value. Ends are clipped to the bounds.
+    infinite while few clusters leave a shared value. Ends are clipped to the bounds; the method
+    says which of them the exact bound made.
     """
     count, shared = deviating(totals, weights)
-    trust = min(max((count - FEW) / (ENOUGH - FEW), 0.0), 1.0)
     if bounds is None:
         if shared and count <= FEW:
             method = f"no bound: {count} of {plain.n} clusters deviate and values are unbounded"
             return replace(plain, low=-math.inf, high=math.inf, method=method, df=None)
         return plain
-    low, high, method = plain.low, plain.high, plain.method
-    if trust < 1.0:
-        mass = weights.sum(axis=0)
-        held = mass > 0
-        means = np.clip(totals.sum(axis=0)[held] / mass[held], *bounds)
-        exact = bounded_mean(means, bounds, plain.level, weights=mass[held])
-        far_low = plain.estimate - math.hypot(plain.estimate - exact.low, seed_half)
-        far_high = plain.estimate + math.hypot(exact.high - plain.estimate, seed_half)
-        low = _glide(low, min(low, far_low), trust)
-        high = _glide(high, max(high, far_high), trust)
-        method = (
-            f"exact bound on clusters, {count} of {plain.n} deviate"
-            if trust == 0.0
-            else f"{method}, widened by the exact bound ({count} of {plain.n} deviate)"
-        )
-        if totals.shape[0] == 1 and "given this checkpoint" not in method:
-            method += ", given this checkpoint"
-    return replace(plain, low=max(low, bounds[0]), high=min(high, bounds[1]), method=method)
+    trust = min(max((count - FEW) / (ENOUGH - FEW), 0.0), 1.0)
+    inner = max(plain.low, bounds[0]), min(plain.high, bounds[1])
+    if trust == 1.0:
+        return replace(plain, low=inner[0], high=inner[1])
+    mass = weights.sum(axis=0)
+    held = mass > 0
+    means = np.clip(totals.sum(axis=0)[held] / mass[held], *bounds)
+    exact = bounded_mean(means, bounds, plain.level, weights=mass[held])
+    outer = (
+        max(plain.estimate - math.hypot(plain.estimate - exact.low, seed_half), bounds[0]),
+        min(plain.estimate + math.hypot(exact.high - plain.estimate, seed_half), bounds[1]),
+    )
+    made = {"lower": outer[0] <= inner[0], "upper": outer[1] >= inner[1]}
+    method = _method(plain, [name for name, is_exact in made.items() if is_exact], trust, count)
+    if totals.shape[0] == 1 and "given this checkpoint" not in method:
+        method += ", given this checkpoint"
+    low = _glide(inner[0], outer[0], trust) if made["lower"] else inner[0]
+    high = _glide(inner[1], outer[1], trust) if made["upper"] else inner[1]
+    return replace(plain, low=low, high=high, method=method)
+
+
+def _method(plain: Interval, exact: list[str], trust: float, count: int) -> str:
+    """What made the ends: `plain` alone, the exact bound alone, or which end came from which."""
+    counted = f"{count} of {plain.n} deviate"
+    if not exact:
+        return plain.method
+    if len(exact) == 2 and trust == 0.0:
+        return f"exact bound on clusters, {counted}"
+    which = "both ends" if len(exact) == 2 else f"{exact[0]} end"
+    how = "from" if trust == 0.0 else "widened by"
+    return f"{plain.method}; {which} {how} the exact bound on clusters ({counted})"
 
 
 def _glide(inner: float, outer: float, trust: float) -> float:

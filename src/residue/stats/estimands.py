@@ -1,9 +1,9 @@
 """A named function of measurement rows with its interval; nothing else makes intervals.
 
-Statistics: `rate` (weighted mean of values known to lie in [0, 1]), `mean` (weighted mean; taken
-as a rate where every value is 0 or 1, otherwise unbounded), `perplexity` (exp of the weighted mean
-of nats per token, weights are tokens). Against a reference, rate and mean give the difference and
-perplexity the ratio, both paired by item.
+Statistics: `rate` (mean over clusters of each one's mean value, values known to lie in [0, 1]),
+`mean` (the same; taken as a rate where every value is 0 or 1, otherwise unbounded), `perplexity`
+(exp of the mean of nats per token over all tokens, weights are tokens). Against a reference, rate
+and mean give the difference and perplexity the ratio, both paired by item.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from residue.specs.statistics import StatisticsSpec
 from residue.stats.bootstrap import hierarchical_interval
 from residue.stats.crossed import components, crossed_interval, guarded, linearised
 from residue.stats.intervals import Interval
-from residue.stats.tables import Table, by_pair, cluster_totals, paired, tabulate
+from residue.stats.tables import Table, by_pair, cluster_totals, evened, paired, tabulate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,8 +76,8 @@ def estimate(
     if reason:
         return _refused(table, statistic, spec.level, reason)
     bounds = _bounds(statistic, single, other)
-    interval = table_interval(table, bounds, spec)
-    points = (table.weights * table.values).sum(axis=1) / table.weights.sum(axis=1)
+    even = statistic != "perplexity"
+    interval = table_interval(table, bounds, spec, even=even)
     back = math.exp if statistic == "perplexity" else float
     return Estimate(
         statistic=statistic,
@@ -86,21 +86,28 @@ def estimate(
         high=back(interval.high),
         level=spec.level,
         **_counts(table),
-        seed_values=tuple(back(point) for point in points),
+        seed_values=tuple(back(point) for point in _points(table, even)),
         method=interval.method,
         note=_note(table),
     )
 
 
 def table_interval(
-    table: Table, bounds: tuple[float, float] | None, spec: StatisticsSpec
+    table: Table,
+    bounds: tuple[float, float] | None,
+    spec: StatisticsSpec,
+    *,
+    even: bool = True,
 ) -> Interval:
-    """Interval of the weighted mean of a `Table`: t below ten replicates, bootstrap from there on.
+    """Interval of the mean of a `Table`: t below ten replicates, bootstrap from there on.
 
-    `bounds` are the least and greatest possible value, None where there are none.
+    `bounds` are the least and greatest possible value, None where there are none. `even`: clusters
+    count alike, whatever they weigh (`evened`); without it the weights of items hold.
     """
     several = len(table.pairs) > 1
     replicated = by_pair(table) if several else table
+    if even:
+        replicated = evened(replicated)
     totals, weights, cluster = cluster_totals(replicated)
     of = "pairs" if several else "seeds"
     if totals.shape[0] < MANY_SEEDS or totals.shape[1] == 1:
@@ -118,6 +125,16 @@ def table_interval(
         of=of,
     )
     return guarded(plain, totals, weights, bounds=bounds, seed_half=parts.seed_half)
+
+
+def _points(table: Table, even: bool) -> list[float]:
+    """Each replicate's own mean: of its clusters' means, or of its items by weight."""
+    totals, weights, _ = cluster_totals(table)
+    if not even:
+        return [float(point) for point in totals.sum(axis=1) / weights.sum(axis=1)]
+    held = weights > 0.0
+    means = np.divide(totals, weights, out=np.zeros_like(totals), where=held)
+    return [float(point) for point in means.sum(axis=1) / held.sum(axis=1)]
 
 
 def _bounds(statistic: str, single: Table, other: Table | None) -> tuple[float, float] | None:

@@ -1,4 +1,8 @@
-"""Intervals for one list of independent values: t, and exact Clopper-Pearson for counts."""
+"""Intervals for one list of independent values: t, and exact Clopper-Pearson for counts.
+
+`t_interval` and `clopper_pearson` are public, for one-level data of your own; what a run estimates
+goes through `residue.stats.crossed`, which takes the rest of this file.
+"""
 
 from __future__ import annotations
 
@@ -62,9 +66,9 @@ def t_quantile(df: float, probability: float) -> float:
 def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """Mean of independent values with Student's t interval on n - 1 degrees of freedom.
 
-    One value alone has no spread to judge by: its ends are infinite. Constant values give a width
-    of zero, which is the honest answer only for a normal sample; bounded data go through
-    `residue.stats.crossed`, which never returns it.
+    Public: for one-level data without bounds. One value alone has no spread to judge by: its ends
+    are infinite. Constant values give a width of zero, which is the honest answer only for a normal
+    sample; bounded data go through `residue.stats.crossed`, which never returns it.
     """
     tail = check_level(level)
     array = as_values(values)
@@ -78,6 +82,7 @@ def t_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 def clopper_pearson(count: int, n: int, level: float = 0.95) -> Interval:
     """Exact interval of a share from `count` of `n` independent units (Clopper and Pearson 1934).
 
+    Public: for one-level counts; `residue.stats.bounded` is its form for values between the bounds.
     Zero of n gives [0, 1 - tail^(1/n)], the exact form of the rule of three.
     """
     tail = check_level(level)

@@ -137,18 +137,38 @@ def by_pair(table: Table) -> Table:
     return replace(table, values=values, weights=weights, replicates=replicates)
 
 
+def evened(table: Table) -> Table:
+    """Weights under which every cluster counts the same, and in it every line that scored it.
+
+    Weights of items keep their proportions within a line and cluster. So a country with fewer
+    scored items is not worth less than another: countries are what could have been drawn
+    otherwise.
+    """
+    number, member = _membership(table)
+    mass = table.weights @ member
+    lines = (mass > 0.0).sum(axis=0)
+    share = np.divide(1.0, mass * lines, out=np.zeros_like(mass), where=mass > 0.0)
+    return replace(table, weights=table.weights * share[:, number])
+
+
 def cluster_totals(table: Table) -> tuple[Floats, Floats, Integers]:
     """Totals and weights of shape (replicates, clusters), and each item's cluster number.
 
     Clusters without any score are left out; their items get -1.
     """
-    labels = {label: number for number, label in enumerate(dict.fromkeys(table.clusters))}
-    number = np.array([labels[label] for label in table.clusters], dtype=np.int64)
-    member = (number[:, None] == np.arange(len(labels))[None, :]).astype(np.float64)
+    number, member = _membership(table)
     totals, weights = (table.weights * table.values) @ member, table.weights @ member
     held = weights.sum(axis=0) > 0.0
     place = np.where(held, np.cumsum(held) - 1, -1)
     return totals[:, held], weights[:, held], place[number]
+
+
+def _membership(table: Table) -> tuple[Integers, Floats]:
+    """Each item's cluster number, and the (items, clusters) indicator of it."""
+    labels = {label: number for number, label in enumerate(dict.fromkeys(table.clusters))}
+    number = np.array([labels[label] for label in table.clusters], dtype=np.int64)
+    member = (number[:, None] == np.arange(len(labels))[None, :]).astype(np.float64)
+    return number, member
 
 
 def _matching(table: Table, reference: Table) -> list[int]:

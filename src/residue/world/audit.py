@@ -25,7 +25,8 @@ AUDIT_COLUMNS = (
 )
 """`n_clusters` counts countries; `n_near_duplicates` items whose normalised prompt and answer stand
 earlier in the same split; `tokens_*` are prompt and longest accepted answer with both end tokens;
-`attainable` is the smallest equivalence margin of a rate that this many countries can decide."""
+`attainable` is the margin of a rate above which this many countries support equivalence if none of
+them differs."""
 
 _SHOWN = 5
 _UNTOUCHED = ("retain_untouched", "never_seen")

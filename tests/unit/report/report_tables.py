@@ -91,6 +91,8 @@ def _row(arm: str, estimand: str, level: str, at: float, half: float, **more: ob
         "n_clusters": 24,
         "n_seeds": seeds,
         "n_pairs": 1,
+        "n_unscorable": 0,
+        "where": "family=seen, style=plain",
         "seed_values": values,
         "method": "t, Satterthwaite",
         "note": "",
@@ -150,6 +152,8 @@ def claim_table() -> pd.DataFrame:
                 "n_clusters": 24,
                 "n_seeds": 3 if arm == "npo" else 1,
                 "n_pairs": 1,
+                "n_unscorable": 0,
+                "note": "one pair: given this base",
                 "seed_values": [at - 0.01, at, at + 0.01] if arm == "npo" else [at],
                 "method": "t, Satterthwaite",
                 "statistic": "rate",
@@ -170,16 +174,3 @@ def claim_table() -> pd.DataFrame:
     add("base", "no_language_leak", 0.96, 0.9, 0.99, "refuted")
     add("oracle", "keeps", -0.005, -0.03, 0.02, "supported")
     return pd.DataFrame(rows)
-
-
-def ledger_table() -> pd.DataFrame:
-    """CPU-seconds per rule."""
-    return pd.DataFrame(
-        {
-            "rule": ["pretrain", "train", "record", "measure", "estimates"],
-            "jobs": [2, 3, 8, 5, 1],
-            "cpu_s": [561.2, 141.0, 96.4, 12.2, 1.3],
-            "wall_s": [300.0, 160.0, 110.0, 15.0, 1.5],
-            "peak_mb": [820.0, 910.0, 760.0, 310.0, 150.0],
-        }
-    )

@@ -85,6 +85,15 @@ def test_first_rows_are_shares_with_never_last() -> None:
     assert [label.get_text() for label in ax.get_xticklabels()] == ["0", "1", "2", "never"]
 
 
+def test_first_rows_that_were_not_measured_are_said_and_never_is_drawn_alone() -> None:
+    empty = pd.DataFrame(columns=["arm", "row", "n"])
+    assert b"Nothing to draw" in drawing.render(figures.first_rows(empty), "svg")
+    never = pd.DataFrame({"arm": ["npo"], "row": [float("nan")], "n": [3]})
+    ax = figures.first_rows(never).axes[0]
+    assert [bar.get_height() for bar in ax.patches] == [1.0]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["never"]
+
+
 def test_near_labels_keep_their_distance_and_far_ones_stay() -> None:
     points = [(0.1, 0.5), (0.1, 0.5), (0.2, 0.9), (0.15, 0.48), (0.9, 0.5)]
     placed = drawing.apart(points, reach=0.25, gap=0.05)

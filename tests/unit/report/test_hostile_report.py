@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from hostile_text import HOSTILE, MARKUP, STORABLE, acting, any_text, storable
 from hypothesis import given, settings
-from report_tables import claim_table, estimate_table, ledger_table
+from report_tables import claim_table, estimate_table
 
 from residue.core.text import shown
 from residue.report import drawing, figures, markup
@@ -60,7 +60,6 @@ def hostile_page(evil: str) -> Page:
         requested=("en", evil),
         metrics={"exact_answer": (evil, evil)},
         facts={evil: {evil: evil}},
-        tables={"ledger": ledger_table().assign(rule=stored)},
         files={evil: "odd" + stored},
         notice=evil,
     )

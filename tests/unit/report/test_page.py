@@ -6,13 +6,13 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from report_tables import claim_table, estimate_table, ledger_table
+from report_tables import claim_table, estimate_table
 
 from residue.report import drawing, figures
 from residue.report.page import INSTRUMENT_CHECK, Page, build, metric_titles
 from residue.report.scorecard import scorecard_text
 from residue.report.sections.method import FORMULAS
-from residue.report.words import interval, number, plural
+from residue.report.words import attainable, interval, number, plural
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.report import ReportSpec
 
@@ -61,7 +61,6 @@ def a_page(arm: str = "npo", **more: object) -> Page:
         "figures": drawn,
         "requested": ("en", "hi"),
         "facts": facts,
-        "tables": {"ledger": ledger_table()},
         "files": {"Claims": "../claims.parquet"},
         "notice": INSTRUMENT_CHECK,
     }
@@ -102,10 +101,17 @@ def test_names_from_data_cannot_become_markup() -> None:
     for table in (page.claims, page.estimates):
         for column in ("method", "slice"):
             table[column] = EVIL
-    for column in ("reason", "sentence", "margin_reason", "reference", "condition", "claim"):
+    for column in (
+        "reason",
+        "sentence",
+        "margin_reason",
+        "reference",
+        "condition",
+        "claim",
+        "note",
+    ):
         page.claims[column] = EVIL
     page.estimates["note"] = EVIL
-    page.tables["ledger"]["rule"] = EVIL
     html = build(page, ReportSpec(title=EVIL))
     reader = Reader(html)
     assert reader.open == []
@@ -130,16 +136,17 @@ def test_every_decision_is_shown_with_its_counts(html: str) -> None:
             plural(claim["n_seeds"], "seed"),
             plural(claim["n_pairs"], "base–oracle pair"),
             f"<td>{claim['reference']}<",
-            f"decidable from {number(claim['attainable'])}",
+            f"attainable {attainable(claim['attainable'])}",
             f"{claim['level']:.0%} interval",
+            claim["note"],
         ):
             assert text in mine[0]
 
 
 def test_sections_follow_the_config_and_the_notice_is_shown(html: str) -> None:
     assert INSTRUMENT_CHECK in html
-    short = build(a_page(), ReportSpec(sections=("ledger", "scorecard")))
-    assert re.findall(r'<section id="(\w+)">', short) == ["ledger", "scorecard"]
+    short = build(a_page(), ReportSpec(sections=("setting", "scorecard")))
+    assert re.findall(r'<section id="(\w+)">', short) == ["setting", "scorecard"]
 
 
 def test_same_tables_give_the_same_page(html: str) -> None:
@@ -164,6 +171,8 @@ def test_scorecard_text_has_one_aligned_line_per_claim() -> None:
     assert len(lines) == len(claims) + 1
     assert max(map(len, lines)) <= 100
     start = lines[0].index("verdict")
+    assert lines[0].split()[-2:] == ["attainable", "countries×seeds"]
+    assert lines[1].endswith("24×3")
     for line, verdict in zip(lines[1:], claims["verdict"], strict=True):
         assert line[start:].startswith(("✓ ", "✗ ", "? "))
         assert verdict in line
@@ -185,11 +194,9 @@ def test_numbers_read_as_written(value: float, signed: bool, text: str) -> None:
     assert number(value, signed=signed) == text
 
 
-def test_ledger_adds_up_and_is_left_out_without_manifests(html: str) -> None:
-    total = ledger_table()["cpu_s"].sum()
-    last = re.findall(r'<th scope="row">All</th>(.*?)</tr>', html)
-    assert f"<td>{number(total)}</td>" in last[0]
-    assert 'id="ledger"' not in build(a_page(tables={}, facts={}), ReportSpec())
+def test_attainable_is_never_shown_below_what_it_is() -> None:
+    assert [attainable(x) for x in (0.0974, 0.14247, 0.6)] == ["0.098", "0.143", "0.6"]
+    assert attainable(float("nan")) == "–"
 
 
 def test_ratio_is_centred_on_one_and_its_margin_is_a_factor() -> None:

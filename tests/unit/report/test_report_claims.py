@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from residue.report.claims import COLUMNS, claims, region
-from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
+from residue.specs.claims import (
+    ClaimSpec,
+    EstimandSpec,
+    default_claims,
+    default_estimands,
+    guide_margins,
+)
 from residue.specs.fields import SpecError, load, plain
+from residue.stats.attainability import clusters_needed
 
 EQUAL = ClaimSpec(sentence="Equal.", estimand="e", kind="equivalent", margin=0.2)
 NO_WORSE = ClaimSpec(sentence="No worse.", estimand="e", kind="non_inferior", margin=0.2)
@@ -23,7 +32,7 @@ def estimate_row(low: float, high: float, **more: Any) -> dict[str, Any]:
         "estimand": "e", "arm": "npo", "condition": "plain", "slice": "", "metric": "exact_answer",
         "statistic": "rate", "reference": "oracle", "estimate": middle, "low": low, "high": high,
         "level": 0.95, "n_items": 100, "n_clusters": 30, "n_seeds": 1, "n_pairs": 1,
-        "seed_values": [middle], "method": "t", "note": "", **more,
+        "n_unscorable": 0, "seed_values": [middle], "method": "t", "note": "", **more,
     }  # fmt: skip
 
 
@@ -92,8 +101,41 @@ def test_attainable_is_that_of_the_smallest_slice_and_a_short_plan_is_marked() -
     rows = [estimate_row(-0.05, 0.05, slice=s, n_clusters=n) for s, n in (("a", 12), ("b", 30))]
     row = verdict(EQUAL, *rows)
     assert row["attainable"] == pytest.approx(1 - 0.025 ** (1 / 12))
-    assert "take more of them" in row["reason"]
-    assert "take more" not in verdict(EQUAL, estimate_row(-0.05, 0.05))["reason"]
+    assert f"take {clusters_needed(0.2)} clusters or more" in row["reason"]
+    assert "or more" not in verdict(EQUAL, estimate_row(-0.05, 0.05))["reason"]
+
+
+def test_what_was_left_out_goes_with_the_verdict() -> None:
+    row = verdict(EQUAL, estimate_row(-0.05, 0.05, note="one pair", n_unscorable=7))
+    assert (row["note"], row["n_unscorable"]) == ("one pair", 7)
+
+
+def test_forgetting_must_hold_in_held_out_wordings_too() -> None:
+    claim, estimands = default_claims()["forgets"], default_estimands()
+    assert estimands[claim.estimand].by == ("family",)
+    assert set(estimands[claim.estimand].where["family"]) == {"seen", "held_out"}
+    good = {"estimand": claim.estimand, "n_clusters": 60}
+    rows = [estimate_row(-0.05, 0.05, slice="family=seen", **good),
+            estimate_row(0.2, 0.4, slice="family=held_out", **good)]  # fmt: skip
+    row = verdict(claim, *rows)
+    assert row["verdict"] == "refuted"
+    assert "held-out wordings" in row["reason"]
+
+
+def test_default_reasons_hold_no_number_that_another_margin_would_belie() -> None:
+    for claim in default_claims().values():
+        assert not re.search(r"\d", claim.margin_reason)
+
+
+def test_the_guide_is_drawn_only_for_what_the_claims_judge_by_default() -> None:
+    claims_, estimands = default_claims(), default_estimands()
+    moved = claims_ | {"forgets": replace(claims_["forgets"], margin=0.3)}
+    assert guide_margins(moved, estimands) == {"forgets": 0.3, "keeps": claims_["keeps"].margin}
+    other = claims_ | {"forgets": replace(claims_["forgets"], estimand="leak_vs_oracle")}
+    assert guide_margins(other, estimands)["forgets"] is None
+    changed = estimands | {"retain_vs_base": replace(estimands["retain_vs_base"], by=())}
+    assert guide_margins(claims_, changed)["keeps"] is None
+    assert guide_margins({}, estimands) == {"forgets": None, "keeps": None}
 
 
 def test_arms_are_filtered_and_edits_come_before_controls() -> None:

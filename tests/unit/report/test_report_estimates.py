@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,9 +13,12 @@ import pytest
 from report_tables import item_table, measurement_table
 from scipy import stats
 
+from residue.core.provenance import canonical
 from residue.report.estimates import COLUMNS, estimates
 from residue.specs.claims import EstimandSpec, default_estimands
+from residue.specs.fields import listed, load, unlisted
 from residue.specs.statistics import StatisticsSpec
+from residue.stats.attainability import attainable_margin
 
 SPEC = StatisticsSpec()
 
@@ -71,13 +75,13 @@ def test_level_and_paired_difference_by_hand() -> None:
     )
     assert list(table.columns) == list(COLUMNS)
     level = one(table, "npo", estimand="level")
-    assert level["estimate"] == pytest.approx((0.25 + 0 + 0.5 + 0) / 4)
+    assert level["estimate"] == pytest.approx(((0.25 + 0) / 2 + 0.5 + 0) / 3)
     assert (level["n_items"], level["n_clusters"], level["n_seeds"]) == (4, 3, 1)
     drop = one(table, "npo", estimand="drop")
-    assert drop["estimate"] == pytest.approx(np.mean([-0.75, -0.5, -0.5, -0.75]))
-    # Ratio estimate over countries of 2, 1 and 1 items: residual totals of the linearised mean.
-    residuals = np.array([-1.25, -0.5, -0.75]) + 0.625 * np.array([2, 1, 1])
-    error = (residuals / (4 / 3)).std(ddof=1) / math.sqrt(3)
+    # Countries of 2, 1 and 1 items count alike.
+    countries = np.array([(-0.75 - 0.5) / 2, -0.5, -0.75])
+    assert drop["estimate"] == pytest.approx(countries.mean())
+    error = countries.std(ddof=1) / math.sqrt(3)
     assert drop["high"] - drop["estimate"] == pytest.approx(stats.t.ppf(0.975, 2) * error)
     assert "base" not in set(table.loc[table["estimand"] == "drop", "arm"])
 
@@ -109,6 +113,66 @@ def test_only_facts_that_the_base_of_the_same_pair_knows_count() -> None:
     assert one(estimates(measured("base", BASE), ITEMS, known, free, SPEC), "base")["n_items"] == 4
 
 
+def test_bases_of_two_pairs_may_know_different_facts() -> None:
+    known = all_known(ITEMS, pairs=(0, 1))
+    known.loc[(known["pair"] == 0) & (known["item"] == "a-hi"), "known"] = False
+    known.loc[(known["pair"] == 1) & (known["item"] == "b-en"), "known"] = False
+    known.loc[known["item"] == "c-en", "known"] = False
+    parts = [measured("base", BASE, pair=pair) for pair in (0, 1)]
+    for pair, drop in ((0, 0.25), (1, 0.5)):
+        lower = {item: value - drop for item, value in BASE.items()}
+        parts += [measured("npo", lower, pair=pair, seed=seed) for seed in (0, 1)]
+    spec = {"drop": EstimandSpec(where={"split": ("x",)}, reference="base")}
+    row = one(estimates(pd.concat(parts), ITEMS, known, spec, SPEC), "npo")
+    # Country A in both pairs, B in the first alone, C in neither.
+    assert row["estimate"] == pytest.approx(-(0.375 + 0.25) / 2)
+    assert row["seed_values"] == pytest.approx([-0.25, -0.25, -0.5, -0.5])
+    assert (row["n_items"], row["n_clusters"], row["n_pairs"]) == (3, 2, 2)
+    assert row["n_unscorable"] == 4
+    assert "4 of them are facts that the base of their pair does not know" in row["note"]
+
+
+def test_two_pairs_without_a_difference_end_at_the_attainable_margin() -> None:
+    items = items_of([(f"{k}-{n}", f"C{k}", "x") for k in range(12) for n in range(1 + k % 3)])
+    values = dict.fromkeys(items["item"], 1.0)
+    known = all_known(items, pairs=(0, 1))
+    known["known"] = np.random.default_rng(0).random(len(known)) < 0.6
+    parts = [measured(arm, values, pair=p) for arm in ("base", "npo") for p in (0, 1)]
+    spec = {"drop": EstimandSpec(reference="base")}
+    row = one(estimates(pd.concat(parts), items, known, spec, SPEC), "npo")
+    assert row["n_unscorable"] > 0
+    bound = attainable_margin(row["n_clusters"])
+    assert (row["low"], row["high"]) == pytest.approx((-bound, bound), abs=1e-9)
+
+
+def test_where_and_slice_pick_the_rows_behind_a_number() -> None:
+    items = item_table()
+    measurements, known = measurement_table(items), all_known(items)
+    known["known"] = np.random.default_rng(1).random(len(known)) < 0.8
+    spec = default_estimands()["forget_by_language"]
+    table = estimates(measurements, items, known, {"e": spec}, SPEC)
+    assert set(table["where"]) == {
+        "family=seen, style=plain, split=forget_test|forget_relearn, known=true"
+    }
+    row = one(table, "npo", slice="language=hi")
+    rows = measurements[measurements["arm"] == "npo"].merge(items, on="item")
+    rows = rows.merge(known, on=["pair", "item"])
+    for condition in [*row["where"].split(", "), row["slice"]]:
+        column, _, kept = condition.partition("=")
+        rows = rows[rows[column].astype(str).str.lower().isin(kept.split("|"))]
+    assert rows["item"].nunique() == row["n_items"]
+    assert rows.groupby("country")["value"].mean().mean() == pytest.approx(row["estimate"])
+
+
+def test_estimands_come_in_the_order_of_the_config() -> None:
+    chosen = {name: EstimandSpec() for name in ("zebra", "ant", "mule")}
+    read = json.loads(canonical(listed(chosen)))
+    loaded = {name: load(EstimandSpec, keys, name) for name, keys in unlisted(read)}
+    assert loaded == chosen
+    table = estimates(measured("base", BASE), ITEMS, all_known(ITEMS), loaded, SPEC)
+    assert list(table["estimand"]) == ["zebra", "ant", "mule"]
+
+
 def test_slices_partition_the_items() -> None:
     spec = {"by": EstimandSpec(by=("split", "requested"))}
     table = estimates(measured("base", BASE), ITEMS, all_known(ITEMS), spec, SPEC)
@@ -135,7 +199,7 @@ def test_perplexity_is_the_exponential_of_the_token_weighted_mean() -> None:
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        (EstimandSpec(where={"split": ("nowhere",)}), "no item matches split = nowhere"),
+        (EstimandSpec(where={"split": ("nowhere",)}), "no item matches split=nowhere"),
         (EstimandSpec(metric="unheard_of"), "'unheard_of' was not measured"),
         (EstimandSpec(reference="oracle"), "no oracle to compare with"),
     ],

@@ -7,14 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from residue.stats.attainability import (
-    Spread,
-    attainable_margin,
-    clusters_needed,
-    planned_margin,
-)
+from residue.stats.attainability import attainable_margin, clusters_needed
 from residue.stats.crossed import crossed_interval
-from residue.stats.intervals import t_interval
 from residue.stats.verdicts import Region, decide
 
 
@@ -43,22 +37,6 @@ def test_known_margins() -> None:
     assert clusters_needed(0.1) == 36
 
 
-def test_planned_margin_has_its_power() -> None:
-    margin = planned_margin(20, 1, Spread(cluster=0.2), power=0.8)
-    rng = np.random.default_rng(0)
-    inside = 0
-    for values in rng.normal(0.0, 0.2, (4000, 20)):
-        found = t_interval(values)
-        inside += -margin < found.low and found.high < margin
-    assert inside / 4000 == pytest.approx(0.8, abs=0.03)
-
-
-def test_more_clusters_and_seeds_decide_smaller_margins() -> None:
-    spread = Spread(cluster=0.2, seed=0.1)
-    assert planned_margin(20, 3, spread) > planned_margin(40, 3, spread)
-    assert planned_margin(20, 3, spread) > planned_margin(20, 5, spread)
-
-
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -66,11 +44,6 @@ def test_more_clusters_and_seeds_decide_smaller_margins() -> None:
         lambda: attainable_margin(10, level=1.0),
         lambda: attainable_margin(10, reach=math.inf),
         lambda: clusters_needed(1.0),
-        lambda: planned_margin(1, 3, Spread(0.1)),
-        lambda: planned_margin(10, 1, Spread(0.0, 0.1)),
-        lambda: planned_margin(10, 3, Spread(0.1), power=1.0),
-        lambda: Spread(0.0, 0.0),
-        lambda: Spread(-0.1),
     ],
 )
 def test_impossible_plans_are_refused(wrong) -> None:

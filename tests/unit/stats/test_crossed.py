@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from residue.stats.attainability import attainable_margin
+from residue.stats.bounded import bounded_mean
 from residue.stats.crossed import components, crossed_interval, ends, linearised
 from residue.stats.intervals import clopper_pearson, t_interval
 
@@ -132,6 +133,48 @@ def test_ends_stay_in_bounds_around_the_estimate(share, half, floor, width) -> N
     assert estimate - 1e-9 <= high <= bounds[1] + 1e-12
     mirrored = ends(-estimate, half, (-bounds[1], -bounds[0]))
     assert (-mirrored[1], -mirrored[0]) == pytest.approx((low, high), abs=1e-6)
+
+
+def three_seeds_near_one() -> np.ndarray:
+    table = np.ones((3, 48))
+    table[0, :3] = 0.0  # seeds at 0.9375, 1 and 1
+    return table
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_few_seeds_near_a_bound_do_not_reach_for_the_other_one(mirrored: bool) -> None:
+    table = three_seeds_near_one()
+    found = interval(1.0 - table if mirrored else table, bounds=(0.0, 1.0))
+    low, high = (1.0 - found.high, 1.0 - found.low) if mirrored else (found.low, found.high)
+    plain = t_interval(table.mean(axis=1))
+    assert high == 1.0
+    # Not wider than t on the seeds and the exact bound on the clusters put together.
+    exact = bounded_mean(table.mean(axis=0), (0.0, 1.0)).low
+    assert low >= plain.estimate - math.hypot(plain.estimate - plain.low, plain.estimate - exact)
+    assert low <= min(plain.low, exact)
+
+
+def test_the_method_names_the_end_that_was_used() -> None:
+    exact = interval(three_seeds_near_one(), bounds=(0.0, 1.0))
+    assert exact.method == "exact bound on clusters, 3 of 48 deviate"
+    # Eight clusters: their spread is trusted, and the exact bound has no part in it.
+    many = np.zeros((2, 40))
+    many[:, :8] = 0.5
+    assert "exact" not in interval(many, bounds=SIGNED).method
+    # One country of 48 lost by one seed of three ends at the exact bound on one side only.
+    table = np.ones((3, 48))
+    table[0, 0] = 0.5
+    mixed = interval(table, bounds=(0.0, 1.0))
+    assert mixed.low < mixed.estimate - components(table, 0.95).half
+    assert mixed.high == 1.0
+    assert "; lower end from the exact bound on clusters (1 of 48 deviate)" in mixed.method
+
+
+@given(st.floats(1e-3, 1 - 1e-3), st.floats(1e-4, 0.5))
+def test_ends_change_gradually_with_the_half_width(share: float, half: float) -> None:
+    near, far = (ends(share, h, (0.0, 1.0)) for h in (half, half * 1.001))
+    # At no half-width do the ends jump from the logit form to the plain one.
+    assert np.abs(np.subtract(near, far)).max() < 0.01
 
 
 def test_ends_of_a_small_difference_are_those_of_the_t_interval() -> None:

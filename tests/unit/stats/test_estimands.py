@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from residue.specs.statistics import StatisticsSpec
+from residue.stats.attainability import attainable_margin
 from residue.stats.estimands import estimate
 from residue.stats.intervals import t_interval
+from residue.stats.verdicts import Region, decide
 
 SPEC = StatisticsSpec(n_bootstrap=1000)
 
@@ -121,9 +123,40 @@ def test_unscorable_cells_leave_both_sides_and_are_counted() -> None:
     kept = np.ones_like(difference, dtype=bool)
     kept[0, 0] = False
     kept[:, 5] = False
-    assert found.estimate == pytest.approx(difference[kept].mean())
+    masked = np.ma.masked_array(difference, ~kept).reshape(2, 12, 2)
+    of_seed = masked.mean(axis=2)  # each country's scored items, in each seed
+    assert found.estimate == pytest.approx(of_seed.mean(axis=0).mean())
+    np.testing.assert_allclose(found.seed_values, of_seed.mean(axis=1))
     assert (found.n_unscorable, found.n_items) == (3, 23)
     assert "3 of 48 cells unscorable" in found.note
+
+
+@pytest.mark.parametrize("n_seeds", [1, 3, 11])
+def test_no_difference_is_supported_above_the_attainable_margin_whatever_countries_hold(
+    n_seeds: int,
+) -> None:
+    # 36 countries, 32 of eight items and 4 of half as many: the rare ones count as much.
+    sizes = [8] * 32 + [4] * 4
+    country = [f"C{k:02d}" for k, size in enumerate(sizes) for _ in range(size)]
+    zeros = np.zeros((n_seeds, len(country)))
+    arm = rows(zeros).assign(country=country * n_seeds)
+    reference = rows(zeros[:1]).assign(country=country)
+    arm.loc[::7, "status"] = "unscorable"
+    found = estimate(arm, "country", reference, "rate", SPEC)
+    bound = attainable_margin(36)
+    assert (found.low, found.high) == pytest.approx((-bound, bound), abs=1e-9)
+    for factor, verdict in ((1.001, "supported"), (0.999, "inconclusive")):
+        region = Region.within(factor * bound)
+        decided = decide(found.low, found.high, found.seed_values, region, level=0.95)
+        assert decided.verdict == verdict
+
+
+def test_countries_count_alike_however_many_items_they_have() -> None:
+    values = np.array([[1.0] * 9 + [0.0]])
+    arm = rows(values).assign(country=["A"] * 9 + ["B"])
+    assert estimate(arm, "country", None, "rate", SPEC).estimate == 0.5
+    tokens = estimate(arm, "country", None, "perplexity", SPEC)
+    assert tokens.estimate == pytest.approx(math.exp(0.9))
 
 
 def test_a_country_without_any_score_is_counted_out() -> None:

@@ -25,7 +25,7 @@ def section(page: Page) -> str:
     body = table(head, (_line(group, models, page) for group in groups.values()))
     return (
         "<p>Levels and differences that the scorecard and the figures do not show, such as "
-        "held-out templates, facts that share an answer with a forgotten one, neighbours of "
+        "held-out wordings, facts that share an answer with a forgotten one, neighbours of "
         "forgotten countries and facts that no model ever saw.</p>"
         f"<details><summary>{plural(len(rows), 'estimate')}</summary>{body}</details>"
     )

@@ -32,13 +32,17 @@ WORDS = {
     "Retain facts": "Facts that the edit should leave alone. Touched: the edit rehearses these "
     "countries while it trains. Untouched: it never sees them, so damage shows here.",
     "Never seen": "Countries in no training text of any model: what guessing alone reaches.",
-    "Held-out templates": "Wordings of the question that no model was trained on.",
+    "Seen wordings": "Wordings of the question that stand in the training text. Some of the edit's "
+    "forget rows ask in exactly these words.",
+    "Held-out wordings": "Wordings of the question that no model and no edit was trained on.",
     "Seed": "One training run of the edit; several show how much depends on chance.",
     "Base–oracle pair": "One pretrained base with its oracle. With one pair, every interval speaks "
     "of this base only.",
     "Estimand": "The quantity that is estimated: a metric, the items it covers, and what it is "
     "compared with.",
     "Margin": "The largest difference that still counts as none, fixed before the run.",
+    "Attainable margin": "Above it, a claim would be supported if no country differed at all. Few "
+    "countries attain only a wide one.",
 }
 
 
@@ -63,9 +67,10 @@ def _steps() -> str:
         "<li><b>Measure.</b> A metric turns each record into one number.</li>"
         "<li><b>Filter.</b> Forgetting and keeping count only on facts that the base knows. That "
         "is decided on other wordings of the same fact than the one scored.</li>"
-        "<li><b>Estimate.</b> A mean over items, or the mean difference from a reference model on "
-        "the same items. The interval treats countries, not items, as the independent units, and "
-        "adds the spread between training seeds.</li>"
+        "<li><b>Estimate.</b> A mean of country means, each country counting alike, or the mean "
+        "difference from a reference model on the same items. Perplexity is a mean over tokens. "
+        "The interval treats countries, not items, as the independent units, and adds the spread "
+        "between training seeds.</li>"
         "<li><b>Decide.</b> The interval is held against a margin that was set before the run. "
         "The verdict also needs every training seed to agree.</li></ol>"
     )

@@ -1,4 +1,4 @@
-"""Arms by claims: verdict, number, interval, margin and the margin that could be decided."""
+"""Arms by claims: verdict, number, interval, margin and attainable margin."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from residue.report.claims import region
 from residue.report.markup import escape, strip, table
 from residue.report.page import Page, edits
 from residue.report.rows import records
-from residue.report.words import KINDS, MARKS, interval, margin, number, plural, slice_name
+from residue.report.words import (
+    KINDS,
+    MARKS,
+    attainable,
+    interval,
+    margin,
+    number,
+    plural,
+    slice_name,
+)
 
 TITLE = "Scorecard"
 
@@ -78,7 +87,7 @@ def _cell(row: dict[str, Any]) -> str:
         f'<span class="small">{"Ratio to" if ratio else "Difference from"} the '
         f"{escape(row['reference'])}{escape(where)}. "
         f"Margin {margin(row['margin'], kind, row['statistic'])}; "
-        f"decidable from {number(row['attainable'])}.</span>"
+        f"attainable margin {attainable(row['attainable'])}.</span>"
         f'<span class="small">{escape(", ".join(_counts(row)))}</span></div>'
     )
 
@@ -106,8 +115,8 @@ def _key() -> str:
         "dots are the single training seeds, the dashed tick is no difference, and the grey zone "
         "is what the claim allows. <b>Supported</b>: the interval and every seed lie inside the "
         "zone. <b>Refuted</b>: all of them lie outside, on one side. <b>Inconclusive</b>: anything "
-        "else. “Decidable from” is the smallest margin that would be supported if no "
-        "country differed at all; where the margin is smaller, the run had too few countries.</p>"
+        "else. <b>Attainable margin</b>: above it, a claim would be supported if no country "
+        "differed at all; where the margin is not above it, the run had too few countries.</p>"
     )
 
 
@@ -121,6 +130,7 @@ def _full_row(row: dict[str, Any]) -> list[str]:
     kind, signed = str(row["kind"]), row["statistic"] != "perplexity"
     condition = "" if row["condition"] == "plain" else f" ({row['condition']})"
     span = interval(row["low"], row["high"], signed=signed)
+    how = "; ".join(part for part in (row["method"], row["note"]) if part)
     return [
         escape(row["arm"] + condition),
         escape(_words(row["claim"])),
@@ -129,11 +139,11 @@ def _full_row(row: dict[str, Any]) -> list[str]:
         f"<small>{row['level']:.0%} interval</small>",
         f"{escape(row['reference'])}<br><small>{escape(slice_name(row['slice'])) or 'all'}</small>",
         f"{margin(row['margin'], kind, row['statistic'])}<br>"
-        f"<small>{escape(KINDS[kind][1])}<br>decidable from {number(row['attainable'])}</small>",
+        f"<small>{escape(KINDS[kind][1])}<br>"
+        f"attainable {attainable(row['attainable'])}</small>",
         "<br>".join(escape(count) for count in _counts(row)),
         "<br>".join(number(float(value), signed=signed) for value in row["seed_values"]),
-        f'<div class="long">{escape(row["reason"])}<br><small>{escape(row["method"])}.</small>'
-        "</div>",
+        f'<div class="long">{escape(row["reason"])}<br><small>{escape(how)}.</small></div>',
     ]
 
 
