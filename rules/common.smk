@@ -71,11 +71,38 @@ def io_of(wildcards, input, output):
 
 # --- which files and which methods a job needs ---------------------------------------------
 
+FACTS = "data/facts.tsv"
+FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
+EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+CLUSTERS = f"{OUT}/world/countries.parquet"
+FAULTS = f"{OUT}/world/faults.parquet"
+
+
+def deck_files():
+    """The decks of this run, whoever makes them."""
+    return [f"{OUT}/world/decks/{deck}.parquet" for deck in PLAN.decks()]
+
+
+def data_files():
+    """Users' files, in the order of the config; an absent one stops before any job."""
+    for name, number, source in PLAN.config.data.sources():
+        if not Path(source.file).is_file():
+            raise WorkflowError(
+                f"config: data.{name}[{number}].file: '{source.file}' does not exist in "
+                f"{Path.cwd()}; put it there or name another."
+            )
+    return PLAN.config.data.files()
+
+
+def fault_files():
+    """What was wrong with users' files; the embedded world has none."""
+    return [FAULTS] if PLAN.own_data else []
+
 
 def tokenizer_files():
-    """The tokenizer: trained on the embedded world, or the local model's own."""
+    """The tokenizer: trained on the embedded world, or the local model's own with its config."""
     if PLAN.config.model.source == "local":
-        return local_files(PLAN.config.model.folder, "tokenizer*")
+        return local_files(PLAN.config.model.folder, "tokenizer*", "config.json")
     return [
         f"{OUT}/models/tokenizer/{name}"
         for name in ("tokenizer.json", "tokenizer_config.json")
@@ -88,8 +115,8 @@ def local_files(folder, *patterns):
         str(file) for pattern in patterns for file in Path(folder).glob(pattern)
     )
     if not found:
-        raise SpecError(
-            "model.folder", f"'{folder}' holds no {patterns[0]}; name a saved model."
+        raise WorkflowError(
+            f"config: model.folder: '{folder}' holds no {patterns[0]}; name a saved model."
         )
     return found
 

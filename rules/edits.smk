@@ -4,7 +4,8 @@
 rule train_arm:
     input:
         model=base_files,
-        edit_data=rules.build_edit_data.output.edit_data,
+        edit_data=EDIT_DATA,
+        after=ancient(rules.audit_world.output.audit),
     output:
         weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
         history=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/history.parquet",

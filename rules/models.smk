@@ -59,6 +59,7 @@ rule adopt_model:
     """An unedited model as an arm of no steps."""
     input:
         model=model_files,
+        after=ancient(rules.audit_world.output.audit),
     output:
         arm=f"{OUT}/arms/{{role}}/pair{{pair}}/seed0/arm.json",
     log:

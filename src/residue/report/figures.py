@@ -106,6 +106,8 @@ def first_rows(counts: pd.DataFrame) -> Figure:
 
     `counts` has columns arm, row, n; a null row counts items where it never does.
     """
+    if counts["row"].isna().all():
+        return nothing("Nothing to draw: no answer comes first at any row.")
     arms = list(dict.fromkeys(counts["arm"]))
     style = looks(arms)
     last = int(counts["row"].max())

@@ -11,8 +11,15 @@ from typing import Any
 
 from residue.core import methods
 from residue.specs.arms import ArmSpec
-from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
+from residue.specs.claims import (
+    ClaimSpec,
+    EstimandSpec,
+    default_claims,
+    default_estimands,
+    own_claims,
+)
 from residue.specs.compute import ComputeSpec
+from residue.specs.data import DataSpec
 from residue.specs.fields import SpecError, load, plain
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
@@ -36,6 +43,8 @@ class Config:
     given this checkpoint; each further pair costs a whole pretraining."""
     world: WorldSpec = field(default_factory=WorldSpec)
     """Facts, groups, documents, items."""
+    data: DataSpec = field(default_factory=DataSpec)
+    """Users' own items in place of the embedded world's; needs a local model."""
     model: ModelSpec = field(default_factory=ModelSpec)
     """Where the base comes from."""
     pretrain: PretrainSpec = field(default_factory=PretrainSpec)
@@ -60,6 +69,15 @@ class Config:
     def __post_init__(self) -> None:
         if self.pairs < 1:
             raise SpecError("pairs", f"needs at least 1, got {self.pairs}.")
+        if not self.data.given and self.data != DataSpec():
+            raise SpecError(
+                "data.forget", "names no file, so nothing under `data` is read; add it."
+            )
+        if self.data.given and self.model.source != "local":
+            raise SpecError(
+                "model.source",
+                "must be local when `data` names files; the embedded one knows only its own facts",
+            )
         for arm in self.arms:
             if arm in UNEDITED:
                 raise SpecError(f"arms.{arm}", "is the name of an unedited model; choose another.")
@@ -114,13 +132,21 @@ class Plan:
         return plain(world)
 
     def page_world(self) -> Any:
-        """What the page says of the world in words."""
+        """What the page says of the world, or of users' data, in words."""
+        if self.own_data:
+            data = self.config.data
+            return {
+                "files": data.files(),
+                "seed": data.seed,
+                "requested_languages": self.requested(),
+            }
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
 
     def requested(self) -> list[str]:
-        """The languages in which the edit is asked to forget."""
-        return list(self.config.world.requested_languages)
+        """The languages in which the edit is asked to forget; of users' data none means all."""
+        chosen = self.config.data if self.own_data else self.config.world
+        return list(chosen.requested_languages)
 
     def margins(self) -> dict[str, float | None]:
         """Margins drawn into the figure of forgetting against keeping; None where not claimed."""
@@ -149,14 +175,22 @@ class Plan:
         local = self.config.model.source == "local"
         return UNEDITED[:1] if local and not self.config.model.oracle_folder else UNEDITED
 
+    @property
+    def own_data(self) -> bool:
+        """Whether the items are users' own."""
+        return self.config.data.given
+
     def decks(self) -> list[str]:
-        """The decks that are recorded."""
-        return list(self.config.measures.metrics)
+        """The decks that are recorded; users' data have no orders."""
+        return ["facts"] if self.own_data else list(self.config.measures.metrics)
 
 
 def read_config(data: Mapping[str, Any]) -> Plan:
     """The typed config, or one sentence that names the key and the mend."""
-    plan = Plan(load(Config, data, ""))
+    config = load(Config, data, "")
+    if config.data.given:
+        config = replace(config, claims=own_claims(config.claims))
+    plan = Plan(config)
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
             _known(METRICS, metric, f"measures.metrics.{deck}")
