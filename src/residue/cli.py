@@ -16,6 +16,9 @@ from typing import Any
 
 from residue.core import artifacts
 
+PARTS = ("world", "models", "arms", "records", "measurements", "tables", "report")
+"""Folders of a run."""
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command line."""
@@ -56,7 +59,8 @@ def scorecard(out: Path) -> str:
 def ledger(out: Path) -> str:
     """Jobs, CPU-seconds and peak memory per rule, each job once."""
     jobs: dict[str, dict[str, Any]] = {}
-    for path in sorted(out.rglob("*.manifest.json")):
+    # Folders by name: an overlay's run may lie inside the default one's.
+    for path in (file for part in PARTS for file in (out / part).rglob("*.manifest.json")):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         key = json.dumps([manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True)
         jobs[key] = manifest

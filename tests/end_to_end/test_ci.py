@@ -1,4 +1,4 @@
-"""`config/ci.yaml` from facts to page: ground truth comes out where it must, and the page is whole."""
+"""`config/ci.yaml` from facts to page: ground truth comes out, and the page is whole."""
 
 from __future__ import annotations
 

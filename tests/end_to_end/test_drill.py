@@ -1,4 +1,4 @@
-"""Kills, cores and clones on `config/drill.yaml`: the tables are the same bytes whatever happened."""
+"""Kills, cores and clones on `config/drill.yaml`: the same bytes whatever happened."""
 
 from __future__ import annotations
 

@@ -18,14 +18,16 @@ def note(folder: Path, name: str, stage: str, seed: str, cpu: float) -> None:
         "cpu_seconds": cpu,
         "peak_memory_mb": 100.0 * cpu,
     }
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.manifest.json").write_text(json.dumps(manifest))
 
 
 def test_the_ledger_counts_a_job_once_however_many_files_it_wrote(tmp_path: Path) -> None:
-    note(tmp_path, "a.parquet", "record", "0", 2.0)
-    note(tmp_path, "b.parquet", "record", "0", 2.0)
-    note(tmp_path, "c.parquet", "record", "1", 4.0)
-    note(tmp_path, "d.parquet", "estimate", "0", 1.0)
+    note(tmp_path / "records", "a.parquet", "record", "0", 2.0)
+    note(tmp_path / "records", "b.parquet", "record", "0", 2.0)
+    note(tmp_path / "records", "c.parquet", "record", "1", 4.0)
+    note(tmp_path / "tables", "d.parquet", "estimate", "0", 1.0)
+    note(tmp_path / "ci" / "records", "e.parquet", "record", "0", 9.0)
     lines = cli.ledger(tmp_path).splitlines()
     assert lines[2:] == [
         "| record | 2 | 6.0 | 3.0 | 400 |",

@@ -1,4 +1,4 @@
-"""The table in docs/reruns.md is what the graph does: each row is tried on a copy of the project."""
+"""The table in docs/reruns.md is what the graph does: each row is tried on a copy."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def before(project: Path) -> dict:
 
 
 def apply(edit: str, project: Path) -> tuple[list[str], frozenset[str]]:
-    """Carry out one edit in the copy; returns more command-line arguments and changed data files."""
+    """Carry out one edit in the copy; returns further overlays and changed data files."""
     verb, rest = edit.split(" ", 1)
     if verb == "config":
         (project / "config" / "edit.yaml").write_text(rest.replace("; ", "\n") + "\n")

@@ -20,7 +20,7 @@ from residue.core.seeds import derive
 from residue.edits import checkpoints
 from residue.edits.answers import score
 from residue.edits.batches import Batch, Views, micro_batches
-from residue.edits.optimiser import AdamW
+from residue.edits.optimiser import FlatAdamW
 from residue.edits.step import Reference, Step
 from residue.specs.arms import TrainSpec
 from residue.specs.fields import plain
@@ -135,7 +135,7 @@ class _Run:
             raise TrainingError("no weight of the model takes gradients; attach an edit first")
         self.model, self.objective, self.spec = model, objective, spec
         self.reference, self.seed, self.micro_batch = reference, seed, micro_batch
-        self.optimiser = AdamW(self.weights, weight_decay=spec.weight_decay)
+        self.optimiser = FlatAdamW(self.weights, weight_decay=spec.weight_decay)
 
     def update(self, number: int, batch: Batch) -> dict[str, Any]:
         """One update from gradients accumulated over micro-batches; its row of history."""

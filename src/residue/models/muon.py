@@ -1,9 +1,8 @@
-"""Optimisers of pretraining: Muon for matrices inside blocks, AdamW for everything else.
+"""Muon, the optimiser of matrices inside blocks (Jordan et al. 2024, "Muon: an optimizer for hidden
+layers in neural networks").
 
-Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks") replaces the
-momentum of a matrix by the nearest matrix with orthonormal rows or columns, found by Newton–Schulz
-iterations. The AdamW here (Loshchilov & Hutter 2019) is the textbook one, kept because torch's own
-imports a compiler (1 CPU-s) and because its state must be saved as plain tensors.
+It replaces the momentum of a matrix by the nearest matrix with orthonormal rows or columns, found
+by Newton–Schulz iterations.
 """
 
 from __future__ import annotations
@@ -83,39 +82,6 @@ class Muon:
     def state(self) -> tuple[Tensor, ...]:
         """The tensors that, with the weights, decide every later step."""
         return self.velocity
-
-
-class AdamW:
-    """AdamW with decoupled weight decay; betas (0.9, 0.98)."""
-
-    BETAS = (0.9, 0.98)
-    EPSILON = 1e-8
-
-    def __init__(self, tensors: Sequence[Tensor], *, weight_decay: float) -> None:
-        import torch
-
-        self.tensors = tuple(tensors)
-        self.weight_decay = weight_decay
-        self.mean = tuple(torch.zeros_like(tensor) for tensor in self.tensors)
-        self.square = tuple(torch.zeros_like(tensor) for tensor in self.tensors)
-
-    def step(self, gradients: Sequence[Tensor], rate: float, number: int) -> None:
-        """Update number `number`, counted from 1."""
-        first, second = self.BETAS
-        first_scale = 1.0 - first**number
-        second_scale = (1.0 - second**number) ** 0.5
-        for tensor, gradient, mean, square in zip(
-            self.tensors, gradients, self.mean, self.square, strict=True
-        ):
-            mean.lerp_(gradient, 1.0 - first)
-            square.mul_(second).addcmul_(gradient, gradient, value=1.0 - second)
-            spread = square.sqrt().div_(second_scale).add_(self.EPSILON)
-            tensor.mul_(1.0 - rate * self.weight_decay)
-            tensor.addcdiv_(mean, spread, value=-rate / first_scale)
-
-    def state(self) -> tuple[Tensor, ...]:
-        """The tensors that, with the weights and the step number, decide every later step."""
-        return (*self.mean, *self.square)
 
 
 def _is_wide(matrices: Tensor) -> bool:

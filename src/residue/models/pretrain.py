@@ -20,9 +20,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from residue.core.seeds import derive
+from residue.models.adamw import AdamW
 from residue.models.batches import Batch, Draw, Pool, Text, draw_pool
 from residue.models.history import Place, Sums, rate_share, say
-from residue.models.muon import AdamW, Muon
+from residue.models.muon import Muon
 from residue.models.tiny import TinyLlama, to_transformers
 from residue.specs.pretrain import PretrainSpec
 from residue.world.build import Role, World
@@ -35,6 +36,8 @@ SAVE_EVERY = 200
 """Steps between saved states, rounded up to whole history rows; speed only."""
 PROGRESS_SECONDS = 10.0
 LONGEST = 512
+BETAS = (0.9, 0.98)
+"""Of AdamW; the short memory of the second suits a run of some thousand steps."""
 """Positions that the saved model declares; training texts are far shorter."""
 
 
@@ -98,7 +101,9 @@ class _Run:
             weight_decay=decay,
             iterations=spec.newton_schulz,
         )
-        self.adam = AdamW([leaf.data for leaf in self.model.vectors()], weight_decay=decay)
+        self.adam = AdamW(
+            [leaf.data for leaf in self.model.vectors()], weight_decay=decay, betas=BETAS
+        )
         self.draw, self.tokenizer, self.spec, self.seed = draw, tokenizer, spec, seed
         self.file = state_dir / STATE_FILE
         self.place = Place()

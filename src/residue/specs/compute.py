@@ -1,4 +1,4 @@
-"""Config section `compute`: speed and place only. Nothing here changes a number or re-runs a job."""
+"""Config section `compute`: speed and place, which change no number and re-run no job."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class MeasuresSpec:
             "orders": ("instruction_accuracy", "orders_obeyed", "right_under_attack"),
         }
     )
-    """Metric files (`measure/metrics/<name>.py`) to compute on each deck; adding one re-runs only the
-    measurements and what reads them."""
+    """Metric files (`measure/metrics/<name>.py`) to compute on each deck; adding one re-runs the
+    measurements of its deck and what reads them."""
 
     known: KnownSpec = field(default_factory=KnownSpec)
     """The base-knows rule: forgetting is counted only where there was something to forget."""

@@ -40,7 +40,7 @@ def test_non_finite_numbers_are_refused() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package of three modules; the script reaches `a` and, through it, `b`; nothing reaches `c`."""
+    """Three modules: the script reaches `a` and, through it, `b`; nothing reaches `c`."""
     package = tmp_path / "src" / "residue"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()

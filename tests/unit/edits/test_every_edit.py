@@ -154,7 +154,8 @@ def test_options_are_checked_without_torch(name: str) -> None:
     import subprocess
 
     code = (
-        f"import sys; from residue.core import methods; methods.load({EDIT_FOLDER!r}, {name!r}).Edit(); "
+        "import sys; from residue.core import methods; "
+        f"methods.load({EDIT_FOLDER!r}, {name!r}).Edit(); "
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from residue.edits.optimiser import AdamW
+from residue.edits.optimiser import FlatAdamW
 
 SHAPES = {"a": (3, 4), "b": (5,), "c": (2, 2)}
 
@@ -15,7 +15,7 @@ def test_equals_torch_over_many_steps(decay: float) -> None:
     source = torch.Generator().manual_seed(0)
     ours = {n: torch.randn(s, generator=source).requires_grad_() for n, s in SHAPES.items()}
     theirs = [w.detach().clone().requires_grad_() for w in ours.values()]
-    optimiser = AdamW(ours, weight_decay=decay)
+    optimiser = FlatAdamW(ours, weight_decay=decay)
     other = torch.optim.AdamW(theirs, lr=1.0, weight_decay=decay)
     for k in range(30):
         rate = 0.01 * (k + 1) / 30
@@ -32,14 +32,14 @@ def test_equals_torch_over_many_steps(decay: float) -> None:
 
 
 def test_a_restored_state_continues_to_the_bit() -> None:
-    def run(weights: dict[str, torch.Tensor], optimiser: AdamW, steps: range) -> None:
+    def run(weights: dict[str, torch.Tensor], optimiser: FlatAdamW, steps: range) -> None:
         for k in steps:
             sum(((w - k) ** 2).sum() for w in weights.values()).backward()
             optimiser.step(0.01)
 
-    def fresh() -> tuple[dict[str, torch.Tensor], AdamW]:
+    def fresh() -> tuple[dict[str, torch.Tensor], FlatAdamW]:
         weights = {n: torch.ones(s).requires_grad_() for n, s in SHAPES.items()}
-        return weights, AdamW(weights, weight_decay=0.1)
+        return weights, FlatAdamW(weights, weight_decay=0.1)
 
     whole, straight = fresh()
     run(whole, straight, range(6))

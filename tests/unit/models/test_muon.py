@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from residue.models.muon import AdamW, Muon, orthogonalise
+from residue.models.adamw import EPSILON, AdamW
+from residue.models.muon import Muon, orthogonalise
 
 
 def _random(*size: int, seed: int = 0) -> torch.Tensor:
@@ -78,9 +79,9 @@ def test_muon_batches_stacks_of_one_shape_without_mixing_them() -> None:
 
 def test_adamw_equals_torchs() -> None:
     mine, theirs = _random(4, 3), _random(4, 3).requires_grad_()
-    optimiser = AdamW([mine], weight_decay=0.05)
+    optimiser = AdamW([mine], weight_decay=0.05, betas=(0.9, 0.98))
     reference = torch.optim.AdamW(
-        [theirs], lr=0.01, betas=AdamW.BETAS, eps=AdamW.EPSILON, weight_decay=0.05
+        [theirs], lr=0.01, betas=(0.9, 0.98), eps=EPSILON, weight_decay=0.05
     )
     for number in range(1, 6):
         gradient = _random(4, 3, seed=number)

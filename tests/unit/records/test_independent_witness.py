@@ -1,4 +1,4 @@
-"""TransformerLens reads the same residual rows and logits as the recorder, for Llama and GPT-NeoX."""
+"""TransformerLens reads the same rows and logits as the recorder, for Llama and GPT-NeoX."""
 
 from __future__ import annotations
 
