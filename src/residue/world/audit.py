@@ -65,7 +65,6 @@ def audit(
         _unique(deck["item"], f"deck {name}")
         _one_split_each(deck, name)
     _unique(edit_data["item"], "edit data")
-    # Other splits that users leave empty show in the estimands that have no items.
     _no_split_empty(decks["facts"], ("forget_test",) if own else SPLITS)
     if own:
         _clusters_are_apart(decks["facts"])
