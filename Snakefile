@@ -8,6 +8,9 @@ min_version("9.22")
 configfile: "config/config.yaml"
 
 
+report: "report/workflow.rst"
+
+
 include: "rules/common.smk"
 
 
@@ -16,7 +19,7 @@ wildcard_constraints:
     seed=r"\d+",
     role="base|oracle",
     arm=r"[a-z][a-z0-9_]*",
-    condition=r"[a-z][a-z0-9_-]*(@\d+)?",
+    condition="plain",
     deck=r"[a-z][a-z0-9_]*",
 
 

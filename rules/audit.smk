@@ -4,7 +4,6 @@
 rule audit_world:
     """Stops the run on a leak; models wait for it but do not depend on what it says."""
     input:
-        countries=CLUSTERS,
         decks=deck_files(),
         edit_data=EDIT_DATA,
         tokenizer=tokenizer_files(),

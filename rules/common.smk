@@ -83,17 +83,6 @@ def deck_files():
     return [f"{OUT}/world/decks/{deck}.parquet" for deck in PLAN.decks()]
 
 
-def data_files():
-    """Users' files, in the order of the config; an absent one stops before any job."""
-    for name, number, source in PLAN.config.data.sources():
-        if not Path(source.file).is_file():
-            raise WorkflowError(
-                f"config: data.{name}[{number}].file: '{source.file}' does not exist in "
-                f"{Path.cwd()}; put it there or name another."
-            )
-    return PLAN.config.data.files()
-
-
 def fault_files():
     """What was wrong with users' files; the embedded world has none."""
     return [FAULTS] if PLAN.own_data else []

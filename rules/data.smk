@@ -4,7 +4,7 @@
 rule read_data:
     """Decks and edit data from users' files, and a list of everything wrong with those."""
     input:
-        files=data_files(),
+        files=PLAN.config.data.files(),
     output:
         countries=CLUSTERS,
         facts_deck=FACTS_DECK,

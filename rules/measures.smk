@@ -57,7 +57,12 @@ rule estimate:
         known=all_known(),
         decks=deck_files(),
     output:
-        estimates=f"{OUT}/tables/estimates.parquet",
+        estimates=report(
+            f"{OUT}/tables/estimates.parquet",
+            caption="../report/estimates.rst",
+            category="Tables",
+            labels={"table": "Estimates"},
+        ),
     log:
         f"{OUT}/logs/estimate.log",
     benchmark:
@@ -79,7 +84,12 @@ rule decide_claims:
     input:
         estimates=rules.estimate.output.estimates,
     output:
-        claims=f"{OUT}/tables/claims.parquet",
+        claims=report(
+            f"{OUT}/tables/claims.parquet",
+            caption="../report/claims.rst",
+            category="Tables",
+            labels={"table": "Claims"},
+        ),
     log:
         f"{OUT}/logs/decide_claims.log",
     benchmark:

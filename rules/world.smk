@@ -63,7 +63,7 @@ rule train_tokenizer:
     resources:
         gpu=0,
     params:
-        spec=spec_of(world=PLAN.text_world()),
+        spec=spec_of(world=PLAN.tokenizer_world()),
         code=code_of("train_tokenizer"),
         io=io_of,
     shell:

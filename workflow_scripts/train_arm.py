@@ -2,7 +2,7 @@
 
 from residue import stage
 from residue.core.artifacts import read_parquet
-from residue.edits.arms import train_arm
+from residue.edits.recipes import train_arm
 from residue.specs.arms import ArmSpec
 
 with stage.open() as job:

@@ -87,7 +87,11 @@ def rulegraph(project: Path) -> str:
     done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
     drawn = done.stdout[done.stdout.index("flowchart") :].strip()
     plain = [line for line in drawn.splitlines() if not line.lstrip().startswith("style ")]
-    return "```mermaid\n" + "\n".join(plain) + "\n```"
+    edges = [line for line in plain if "-->" in line]
+    # Snakemake draws its edges in the order of a set, which differs from run to run.
+    edges.sort(key=lambda line: [int(number) for number in re.findall(r"\d+", line)])
+    nodes = [line for line in plain if "-->" not in line]
+    return "```mermaid\n" + "\n".join([*nodes, *edges]) + "\n```"
 
 
 def refresh(file: Path, name: str, text: str) -> None:

@@ -20,7 +20,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -47,8 +47,8 @@ class SourceChangedError(RuntimeError):
 class Job:
     """One run of one stage. Scripts get it from `open`."""
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self.name = Path(sys.argv[0]).stem
+    def __init__(self, name: str, arguments: argparse.Namespace) -> None:
+        self.name = name
         self.code: str = arguments.code
         self._spec: dict[str, Any] = json.loads(arguments.spec)
         io = json.loads(arguments.io)
@@ -56,7 +56,7 @@ class Job:
         self._outputs: dict[str, str] = io["out"]
         self._state = Path(io["state"])
         self._staged: dict[str, Path] = {}
-        self._digests: dict[str, str] = {}
+        self._digests = {path: _checked(path) for path in _flat(self._inputs.values())}
         self.device = card.device() if arguments.gpu else "cpu"
 
     # --- what the job was asked ---
@@ -85,16 +85,15 @@ class Job:
     # --- files ---
 
     def input(self, name: str) -> Path:
-        """One input; its bytes are checked against its manifest."""
+        """One input; its bytes were checked against its manifest when the job was opened."""
         value = self._inputs[name]
         if not isinstance(value, str):
             raise TypeError(f"input '{name}' of {self.name} is a list; use job.inputs('{name}')")
-        return self._checked(value)
+        return Path(value)
 
     def inputs(self, name: str) -> list[Path]:
-        """A list of inputs, each checked against its manifest; empty where there are none."""
-        value = self._inputs.get(name, [])
-        return [self._checked(each) for each in ([value] if isinstance(value, str) else value)]
+        """A list of inputs; empty where there are none."""
+        return [Path(path) for path in _flat([self._inputs.get(name, [])])]
 
     def output(self, name: str) -> Path:
         """Where to write an output; it gets its final name when the job ends well."""
@@ -130,12 +129,15 @@ class Job:
 
     @property
     def state_dir(self) -> Path:
-        """Scratch for resuming, keyed by spec and code; removed when the job ends well."""
-        key = provenance.canonical([self._spec, self.code])
-        digest = f"{seeds.derive(key):016x}"
-        folder = self._state / self.name / digest
+        """Scratch for resuming, keyed by spec, code and the bytes of every input; removed when the
+        job ends well."""
+        folder = self._state_folder()
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def _state_folder(self) -> Path:
+        key = provenance.canonical([self._spec, self.code, self._digests])
+        return self._state / self.name / f"{seeds.derive(key):016x}"
 
     # --- the end ---
 
@@ -154,19 +156,12 @@ class Job:
                 shutil.rmtree(final)
             os.replace(staged, final)
             os.replace(note, provenance.manifest_path(final))
-        key = provenance.canonical([self._spec, self.code])
-        shutil.rmtree(self._state / self.name / f"{seeds.derive(key):016x}", ignore_errors=True)
+        shutil.rmtree(self._state_folder(), ignore_errors=True)
 
     def discard(self) -> None:
         """Remove what was staged."""
         for staged in self._staged.values():
             _remove(staged)
-
-    def _checked(self, path: str) -> Path:
-        if path not in self._digests:
-            provenance.check(path)
-            self._digests[path] = provenance.file_digest(path)
-        return Path(path)
 
     def _manifest(self, started: float) -> dict[str, Any]:
         usage = [
@@ -200,21 +195,24 @@ def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
     )
     for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
-    job = Job(arguments)
-    _refuse_changed_source(job)
-    log.info("%s %s", job.name, provenance.canonical(job._spec.get("wildcards", {})))
+    name = Path(sys.argv[0]).stem
+    _refuse_changed_source(name, arguments.code)
+    job: Job | None = None
     try:
+        job = Job(name, arguments)
+        log.info("%s %s", name, provenance.canonical(job.part("wildcards")))
         with card.held(job.device):
             yield job
         job.publish(started)
     except BaseException as error:
-        job.discard()
+        if job is not None:
+            job.discard()
         if isinstance(error, Exception):
-            log.exception("%s stopped", job.name)
-            print(f"ERROR {job.name}: {error}", flush=True)
+            log.exception("%s stopped", name)
+            print(f"ERROR {name}: {error}", flush=True)
             raise SystemExit(1) from None
         raise
-    log.info("%s done: %.1f CPU-s", job.name, time.process_time())
+    log.info("%s done: %.1f CPU-s", name, time.process_time())
 
 
 def _arguments() -> argparse.Namespace:
@@ -226,15 +224,24 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _refuse_changed_source(job: Job) -> None:
+def _refuse_changed_source(name: str, code: str) -> None:
     """Without this, an edit during a long run would be recorded as the code that was planned."""
-    digest, *named = job.code.split()
-    files = [methods.path(*name.split(":")) for name in named]
+    digest, *named = code.split()
+    files = [methods.path(*each.split(":")) for each in named]
     if provenance.code_digest(sys.argv[0], files) != digest:
         raise SystemExit(
-            f"ERROR {job.name}: the source changed after this run was planned; "
-            f"start snakemake again."
+            f"ERROR {name}: the source changed after this run was planned; start snakemake again."
         )
+
+
+def _flat(values: Iterable[str | list[str]]) -> list[str]:
+    return [path for each in values for path in ([each] if isinstance(each, str) else each)]
+
+
+def _checked(path: str) -> str:
+    """Digest of an input; `StaleFileError` where the file is not what its manifest says."""
+    provenance.check(path)
+    return provenance.file_digest(path)
 
 
 def _remove(path: Path) -> None:

@@ -124,6 +124,21 @@ def test_an_input_that_is_not_what_its_manifest_says_is_refused(tmp_path: Path) 
     assert "source.txt is not what its manifest says" in done.stdout.splitlines()[-1]
 
 
+def test_scratch_for_resuming_is_kept_apart_by_the_bytes_of_the_inputs(tmp_path: Path) -> None:
+    """A killed training must not go on from a state that was reached on other data."""
+    middle = "print('STATE', job.state_dir); (job.state_dir / 'kept').touch(); raise ValueError()"
+    made = Stage(tmp_path, middle=middle)
+
+    def state() -> str:
+        return next(x for x in made.run().stdout.splitlines() if x.startswith("STATE"))
+
+    first = state()
+    assert state() == first
+    (tmp_path / "source.txt").write_text("other words")
+    assert state() != first
+    assert len(list((tmp_path / "state").rglob("kept"))) == 2
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the parent-death signal is Linux's")
 def test_a_job_dies_with_the_process_that_started_it(tmp_path: Path) -> None:
     made = Stage(tmp_path, middle="import time; time.sleep(60)")

@@ -1,7 +1,6 @@
 """Reading and writing of typed files: Parquet tables and JSON. Bytes depend on content alone.
 
-Completeness is the stage's affair (`residue.stage` publishes whole files with manifests); readers
-here check a file against its manifest before they trust it.
+Whole files, manifests and checks against them are the affair of `residue.stage`.
 """
 
 from __future__ import annotations
@@ -11,8 +10,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from residue.core import provenance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,10 +29,9 @@ def write_parquet(path: str | os.PathLike[str], table: pd.DataFrame | pa.Table) 
 def read_parquet(
     path: str | os.PathLike[str], columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Read a table after checking it against its manifest; lists come back as numpy arrays."""
+    """Read a table; lists come back as numpy arrays."""
     import pyarrow.parquet as pq
 
-    provenance.check(path)
     frame: pd.DataFrame = pq.read_table(os.fspath(path), columns=columns).to_pandas()
     return frame
 
@@ -47,6 +43,5 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """Read JSON after checking it against its manifest."""
-    provenance.check(path)
+    """Read JSON."""
     return json.loads(Path(path).read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ import hashlib
 
 
 def derive(*parts: str | int) -> int:
-    """A stable seed in [0, 2**63) from what it is for, e.g. ``derive("pretrain", pair, "base")``.
+    """A stable seed in [0, 2**63) from what it is for, e.g. ``derive("pretrain", pair)``.
 
     Two calls with the same parts agree on every machine; changing any part, its type or its place
     gives an unrelated seed.

@@ -25,7 +25,7 @@ from residue.models.batches import Batch, Draw, Pool, Text, draw_pool
 from residue.models.history import Place, Sums, rate_share, say
 from residue.models.muon import Muon
 from residue.models.tiny import TinyLlama, to_transformers
-from residue.specs.pretrain import PretrainSpec
+from residue.specs.pretrain import LONGEST, PretrainSpec
 from residue.world.build import Role, World
 from residue.world.documents import sample_documents
 
@@ -35,7 +35,6 @@ STATE_FILE = "pretrain.safetensors"
 SAVE_EVERY = 200
 """Steps between saved states, rounded up to whole history rows; speed only."""
 PROGRESS_SECONDS = 10.0
-LONGEST = 512
 BETAS = (0.9, 0.98)
 """Of AdamW; the short memory of the second suits a run of some thousand steps."""
 """Positions that the saved model declares; training texts are far shorter."""

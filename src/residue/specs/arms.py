@@ -117,6 +117,8 @@ class ArmSpec:
             raise SpecError("steps", "is empty, which is the base itself; add at least one step.")
         if not self.seeds:
             raise SpecError("seeds", "is empty, so nothing would be trained; write e.g. [0, 1, 2].")
+        if min(self.seeds) < 0:
+            raise SpecError("seeds", "must not be negative; count from 0.")
         if len(set(self.seeds)) < len(self.seeds):
             raise SpecError("seeds", "holds a seed twice; each may stand once.")
 

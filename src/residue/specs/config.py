@@ -5,8 +5,10 @@ Read while Snakemake parses the rules, so it imports no numerical library.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 from residue.core import methods
@@ -27,9 +29,13 @@ from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
 from residue.specs.report import ReportSpec
 from residue.specs.statistics import StatisticsSpec
-from residue.specs.world import Decks, EditData, WorldSpec
+from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
+DECKS = ("facts", "orders")
+SCORED = ("decks", "edit_data")
+"""Parts of the world that models are asked or edited with, never pretrained on."""
+NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,9 @@ class Config:
     """Where the base comes from."""
     pretrain: PretrainSpec = field(default_factory=PretrainSpec)
     """How the embedded base and oracle are trained."""
-    arms: dict[str, ArmSpec] = field(default_factory=lambda: {"npo": ArmSpec()})
+    arms: dict[str, ArmSpec] = field(
+        default_factory=lambda: {"npo": ArmSpec()}, metadata={"merge": False}
+    )
     """The edits to compare; base and oracle are always there."""
     records: RecordsSpec = field(default_factory=RecordsSpec)
     """What is kept of every answer."""
@@ -69,18 +77,49 @@ class Config:
     def __post_init__(self) -> None:
         if self.pairs < 1:
             raise SpecError("pairs", f"needs at least 1, got {self.pairs}.")
-        if not self.data.given and self.data != DataSpec():
-            raise SpecError(
-                "data.forget", "names no file, so nothing under `data` is read; add it."
-            )
-        if self.data.given and self.model.source != "local":
-            raise SpecError(
-                "model.source",
-                "must be local when `data` names files; the embedded one knows only its own facts",
-            )
+        if self.pairs > 1 and self.model.source == "local":
+            raise SpecError("pairs", "must be 1 for a local model: one folder is one checkpoint.")
+        world = self.world
+        if world.request == "language":
+            kept = set(world.edit_data.retain_languages) - set(world.requested_languages)
+            if not kept:
+                raise SpecError(
+                    "world.edit_data.retain_languages",
+                    "needs a language that is not requested; add 'en' and request only 'hi'.",
+                )
+        self.data.check(self.model.source)
+        self._check_names()
+        self._check_estimands()
+        self._check_claims()
+
+    def _check_names(self) -> None:
         for arm in self.arms:
             if arm in UNEDITED:
                 raise SpecError(f"arms.{arm}", "is the name of an unedited model; choose another.")
+            if not NAME.fullmatch(arm):
+                raise SpecError(f"arms.{arm}", "is no name: small letters, digits and _ only.")
+        for deck in self.measures.metrics:
+            if deck not in DECKS:
+                raise SpecError(
+                    f"measures.metrics.{deck}", f"is no deck; there are {' and '.join(DECKS)}."
+                )
+
+    def _check_estimands(self) -> None:
+        measured = {metric for names in self.measures.metrics.values() for metric in names}
+        for name, estimand in self.estimands.items():
+            if estimand.metric not in measured:
+                raise SpecError(
+                    f"estimands.{name}.metric",
+                    f"'{estimand.metric}' is not measured; add it under measures.metrics.",
+                )
+            for column in (*estimand.where, *estimand.by, estimand.unit):
+                if column not in ITEM_COLUMNS:
+                    raise SpecError(
+                        f"estimands.{name}",
+                        f"items have no column '{column}'; they have {', '.join(ITEM_COLUMNS)}.",
+                    )
+
+    def _check_claims(self) -> None:
         for name, claim in self.claims.items():
             estimand = self.estimands.get(claim.estimand)
             if estimand is None:
@@ -96,13 +135,6 @@ class Config:
             for arm in claim.arms:
                 if arm not in (*self.arms, *UNEDITED):
                     raise SpecError(f"claims.{name}.arms", f"'{arm}' is not an arm of this run.")
-        measured = {metric for names in self.measures.metrics.values() for metric in names}
-        for name, estimand in self.estimands.items():
-            if estimand.metric not in measured:
-                raise SpecError(
-                    f"estimands.{name}.metric",
-                    f"'{estimand.metric}' is not measured; add it under measures.metrics.",
-                )
 
 
 @dataclass(frozen=True)
@@ -115,31 +147,37 @@ class Plan:
         """A section as JSON values, all defaults written out."""
         return plain(getattr(self.config, name))
 
-    def items_world(self) -> Any:
-        """What the decks depend on: not the edit data, the tokenizer or the curriculum."""
-        return plain(replace(self._without("edit_data"), curriculum=WorldSpec().curriculum))
+    def items_world(self) -> dict[str, Any]:
+        """What the decks depend on: of the documents only which languages are mixed."""
+        world = self._world_without("edit_data", "vocabulary", "curriculum", "documents")
+        return world | {"documents": {"mixed_pairs": list(self.config.world.documents.mixed_pairs)}}
 
-    def edit_world(self) -> Any:
-        """What the edit data depend on: not the decks."""
-        return plain(replace(self._without("decks"), curriculum=WorldSpec().curriculum))
+    def edit_world(self) -> dict[str, Any]:
+        """What the edit data depend on: neither decks nor tokenizer nor curriculum."""
+        return self._world_without("decks", "vocabulary", "curriculum")
 
-    def text_world(self) -> Any:
-        """What pretraining text depends on: neither decks nor edit data; and, where countries are
-        forgotten as a whole, not the languages in which that is asked for."""
-        world = self._without("decks", "edit_data")
-        if world.request == "facts":
-            world = replace(world, requested_languages=WorldSpec().requested_languages)
-        return plain(world)
+    def tokenizer_world(self) -> dict[str, Any]:
+        """What the tokenizer depends on: names and templates, not who reads them when."""
+        return self._world_without(*SCORED, *self._asked_in(), "curriculum", "documents")
+
+    def text_world(self) -> dict[str, Any]:
+        """What pretraining text depends on: neither decks nor edit data."""
+        return self._world_without(*SCORED, *self._asked_in())
+
+    def _asked_in(self) -> list[str]:
+        """Where countries are forgotten as a whole, no text depends on the languages in which that
+        is asked for."""
+        return ["requested_languages"] if self.config.world.request == "facts" else []
+
+    def _world_without(self, *names: str) -> dict[str, Any]:
+        """The section without keys that a job does not read; it sees their defaults."""
+        world: dict[str, Any] = plain(self.config.world)
+        return {key: value for key, value in world.items() if key not in names}
 
     def page_world(self) -> Any:
         """What the page says of the world, or of users' data, in words."""
         if self.own_data:
-            data = self.config.data
-            return {
-                "files": data.files(),
-                "seed": data.seed,
-                "requested_languages": self.requested(),
-            }
+            return self.config.data.in_words()
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
 
@@ -152,10 +190,6 @@ class Plan:
         """Margins drawn into the figure of forgetting against keeping; None where not claimed."""
         claims = self.config.claims
         return {n: claims[n].margin if n in claims else None for n in ("forgets", "keeps")}
-
-    def _without(self, *names: str) -> WorldSpec:
-        defaults = {"decks": Decks(), "edit_data": EditData()}
-        return replace(self.config.world, **{name: defaults[name] for name in names})  # type: ignore[arg-type]
 
     def runs(self) -> list[tuple[str, int, int]]:
         """Every (arm, pair, seed): base and oracle once per pair, edits once per seed."""
@@ -194,6 +228,13 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
             _known(METRICS, metric, f"measures.metrics.{deck}")
+    for section in plan.config.report.sections:
+        _known("report.sections", section, "report.sections")
+    for key in ("folder", "oracle_folder"):
+        folder = getattr(plan.config.model, key)
+        if folder is not None and not Path(folder, "config.json").is_file():
+            raise SpecError(f"model.{key}", f"'{folder}' holds no config.json; name a saved model.")
+    config.data.check_files()
     return plan
 
 

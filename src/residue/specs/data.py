@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from residue.specs.fields import SpecError
 
@@ -164,6 +165,32 @@ class DataSpec:
     def given(self) -> bool:
         """Whether any file is named."""
         return any(getattr(self, name) for name in SETS)
+
+    def check(self, model_source: str) -> None:
+        """Checks against the rest of the config; SpecError with the key from its top."""
+        if not self.given and self != DataSpec():
+            raise SpecError(
+                "data.forget", "names no file, so nothing under `data` is read; add it."
+            )
+        if self.given and model_source != "local":
+            raise SpecError(
+                "model.source",
+                "must be local when `data` names files; the embedded one knows only its own facts",
+            )
+
+    def check_files(self) -> None:
+        """SpecError for the first file that is not there."""
+        for name, number, source in self.sources():
+            if not Path(source.file).is_file():
+                raise SpecError(
+                    f"data.{name}[{number}].file",
+                    f"'{source.file}' does not exist; put it there, or name another.",
+                )
+
+    def in_words(self) -> dict[str, Any]:
+        """What the page says of the data."""
+        languages = list(self.requested_languages)
+        return {"files": self.files(), "seed": self.seed, "requested_languages": languages}
 
     def sources(self) -> Iterator[tuple[str, int, Source]]:
         """(set, place in its list, source) of every file."""

@@ -29,7 +29,8 @@ def load(cls: type[Spec], data: Any, where: str) -> Spec:
     """Build a spec from a mapping, or stop with the key path, the fault and the nearest key.
 
     ``where`` is the key path of the section, for messages. Missing keys take their defaults;
-    entries of a ``dict[str, Spec]`` field are merged over default entries of the same name.
+    entries of a ``dict[str, Spec]`` field are merged over default entries of the same name, and
+    ``null`` removes an entry.
     """
     if not isinstance(data, Mapping):
         raise SpecError(
@@ -41,7 +42,7 @@ def load(cls: type[Spec], data: Any, where: str) -> Spec:
         if key not in known:
             raise SpecError(_join(where, str(key)), f"unknown key; {_nearest(str(key), known)}")
     values = {
-        key: _value(hints[key], value, _join(where, key), _default(known[key]))
+        key: _value(hints[key], value, _join(where, key), _merged_over(known[key]))
         for key, value in data.items()
     }
     missing = [
@@ -85,6 +86,11 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return dataclasses.MISSING
+
+
+def _merged_over(field: dataclasses.Field[Any]) -> Any:
+    """Default entries that a user's add to, unless the field says that they replace them."""
+    return _default(field) if field.metadata.get("merge", True) else dataclasses.MISSING
 
 
 def _value(kind: Any, value: Any, where: str, default: Any = dataclasses.MISSING) -> Any:
@@ -148,6 +154,9 @@ def _dict(kind: Any, value: Any, where: str, default: Any) -> dict[str, Any]:
     merged: dict[str, Any] = {} if default is dataclasses.MISSING else dict(default)
     for name, entry in value.items():
         here = _join(where, str(name))
+        if entry is None:
+            merged.pop(str(name), None)
+            continue
         if dataclasses.is_dataclass(item) and name in merged and isinstance(entry, Mapping):
             entry = {**plain(merged[name]), **entry}
         merged[str(name)] = _value(item, entry, here)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from residue.specs.fields import SpecError
 
+LONGEST = 512
+"""Tokens that an embedded model reads at most; its tokenizer says the same."""
+
 
 @dataclass(frozen=True)
 class ModelShape:

@@ -19,12 +19,12 @@ class RecordsSpec:
     """Most tokens a model may generate for an item; items whose accepted answers (or witness) are
     longer get their length and the end token, so that this limit never decides what is right."""
 
-    places: tuple[str, ...] = ("last", "mean")
+    places: tuple[str, ...] = ("last",)
     """Positions whose residual rows are kept: `last` prompt token (it predicts the answer's first
     token), `mean` over the prompt without its start token, `answer-k` at the answer's token k,
     counted from 0. Each place adds one vector per row and item to the rows file."""
 
-    prompt_tokens: Literal["none", "scores", "laws"] = "scores"
+    prompt_tokens: Literal["none", "scores", "laws"] = "none"
     """What is kept of prompt tokens: nothing, log-probability and rank, or also entropy, deviation
     and divergence from the base, which answer tokens always have. `laws` doubles the work."""
 

@@ -1,7 +1,7 @@
 """The pretraining text: a deterministic sampler of documents for a base and its oracle.
 
     world = build_world(read_facts("data/facts.tsv"), WorldSpec())
-    rng = np.random.default_rng(derive("pretrain", pair, "base"))
+    rng = np.random.default_rng(derive("pretrain", pair))
     documents = sample_documents(world, "base", progress=0.2, n=800, rng=rng)
     ids = encode_prompt(tokenizer, doc.prompt) + encode_answer(tokenizer, doc.answer)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,13 +50,12 @@ def facts_deck(world: World) -> pd.DataFrame:
     the country's name in another language's script into a seen template (column `style` is then
     `mixed_language`). Never-seen countries are asked as well: they show the guessing level.
     """
-    rng = np.random.default_rng(derive("world.items.facts", world.spec.seed))
     rows = [
-        _fact_item(world, (country, relation, language), rng, ordinal, template, named_in)
+        row
         for country in world.groups["country"]
         for relation in world.spec.relations
         for language in world.spec.languages
-        for ordinal, template, named_in in _wordings(world, language, rng)
+        for row in _fact_items(world, (country, relation, language))
     ]
     return as_deck(rows)
 
@@ -81,14 +80,18 @@ def unit_columns(world: World, country: str, language: str) -> dict[str, Any]:
     }
 
 
-def other_answers(
-    world: World, relation: str, language: str, answer: str, rng: np.random.Generator
-) -> list[str]:
+def other_answers(world: World, relation: str, language: str, answer: str) -> list[str]:
     """Wrong answers of the same relation (or `name`) and language, drawn without repeats."""
     texts = {world.texts[c, relation, language] for c in world.groups["country"]} - {answer}
-    ordered = sorted(texts)
-    size = min(world.spec.decks.distractors, len(ordered))
-    return [ordered[i] for i in rng.choice(len(ordered), size=size, replace=False)]
+    return distractors(world, sorted(texts), answer)
+
+
+def distractors(world: World, texts: Sequence[str], answer: str) -> list[str]:
+    """As many of the texts as an item lists; the draw depends on the answer alone, so that a
+    longer list changes no prompt."""
+    rng = np.random.default_rng(derive("world.items.distractors", world.spec.seed, answer))
+    size = min(world.spec.decks.distractors, len(texts))
+    return [texts[i] for i in rng.permutation(len(texts))[:size]]
 
 
 def _wordings(
@@ -108,6 +111,13 @@ def _wordings(
         asked_in, named_in = pair.split("-")
         if asked_in == language:
             yield f"mixed-{named_in}", seen[-1], named_in
+
+
+def _fact_items(world: World, fact: tuple[str, str, str]) -> Iterator[dict[str, Any]]:
+    # A generator of its own, so that what is asked about one fact changes no other's items.
+    rng = np.random.default_rng(derive("world.items.facts", world.spec.seed, *fact))
+    for wording, template, named_in in _wordings(world, fact[2], rng):
+        yield _fact_item(world, fact, rng, wording, template, named_in)
 
 
 def _fact_item(
@@ -136,5 +146,5 @@ def _fact_item(
         "same_answer": same_answer(world, country, relation, language),
         "prompt": template.prompt(world.name(country, named_in), noun),
         "answers": [answer],
-        "distractors": other_answers(world, relation, language, answer, rng),
+        "distractors": other_answers(world, relation, language, answer),
     }

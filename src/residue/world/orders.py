@@ -12,7 +12,7 @@ import pandas as pd
 from residue.core.seeds import derive
 from residue.world.build import World
 from residue.world.grammar import instruction_prompt
-from residue.world.items import as_deck, other_answers, unit_columns
+from residue.world.items import as_deck, distractors, other_answers, unit_columns
 from residue.world.splits import same_answer
 from residue.world.tasks import (
     ITEM_SENTENCES,
@@ -135,10 +135,9 @@ class _Scene:
             return []
         if self.task in ("say", "count"):
             words = sorted(set(WITNESSES if self.task == "say" else NUMBERS) - {answer})
-            size = min(self.world.spec.decks.distractors, len(words))
-            return [words[i] for i in self.rng.choice(len(words), size=size, replace=False)]
+            return distractors(self.world, words, answer)
         relation = "name" if self.task == "to_hindi" else self.task
-        return other_answers(self.world, relation, answer_language(self.task), answer, self.rng)
+        return other_answers(self.world, relation, answer_language(self.task), answer)
 
     def _witness_word(self) -> str:
         """One or two words, none of them the trusted order's own."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from residue.specs.pretrain import LONGEST
 from residue.world.build import World
 from residue.world.grammar import BOS, EOS, PAD, SPECIAL_TOKENS, UNK
 from residue.world.tasks import (
@@ -31,8 +32,6 @@ from residue.world.templates import NOUNS, SEEN_TEMPLATES
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-LONGEST = 512
-"""Most tokens of a sequence that the embedded models are made for; the audit holds items to it."""
 
 _BYTES = tuple(f"<0x{byte:02X}>" for byte in range(256))
 _WORDING_REPEATS = 20
@@ -91,11 +90,6 @@ def train_tokenizer(world: World) -> Tokenizer:
         [AddedToken(token, lstrip=True, normalized=False, special=True) for token in SPECIAL_TOKENS]
     )
     return tokenizer
-
-
-def padded_size(tokenizer: Tokenizer) -> int:
-    """Rows of a model's embedding: the vocabulary rounded up to a multiple of 64."""
-    return -(-tokenizer.get_vocab_size() // 64) * 64
 
 
 def save_tokenizer(tokenizer: Tokenizer, tokenizer_file: Path, config_file: Path) -> None:

@@ -12,7 +12,8 @@ import torch
 
 from residue.core.artifacts import write_json
 from residue.edits.answers import Example, score
-from residue.edits.arms import ArmError, arm_of_model, open_arm, train_arm
+from residue.edits.arms import ArmError, arm_of_model, open_arm
+from residue.edits.recipes import train_arm
 from residue.models.loading import load_model
 from residue.specs import fields
 from residue.specs.arms import ArmSpec

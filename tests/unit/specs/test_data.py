@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,18 @@ import pytest
 from residue.specs.claims import default_claims
 from residue.specs.config import read_config
 from residue.specs.fields import SpecError
+
+pytestmark = pytest.mark.usefixtures("brought")
+
+
+@pytest.fixture
+def brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that holds what the configs below name."""
+    monkeypatch.chdir(tmp_path)
+    Path("model").mkdir()
+    for name in ("model/config.json", "f.jsonl", "r.jsonl"):
+        Path(name).write_text("{}")
+
 
 SETS = {"forget": [{"file": "f.jsonl"}], "retain": [{"file": "r.jsonl"}]}
 LOCAL = {"source": "local", "folder": "model"}
@@ -22,6 +35,7 @@ LOCAL = {"source": "local", "folder": "model"}
         ({"dev_forget": SETS["forget"]}, LOCAL, "data.forget: names no file"),
         ({"seed": 1}, LOCAL, "data.forget: names no file, so nothing under `data` is read"),
         ({**SETS, "forget": [{"file": "f", "use": "shown"}]}, LOCAL, "data.forget: is only shown"),
+        ({**SETS, "retain": [{"file": "no"}]}, LOCAL, "data.retain[0].file: 'no' does not exist"),
         ({**SETS, "forget": ["f.jsonl"]}, LOCAL, "data.forget[0]: expects a section"),
         ({**SETS, "columns": {"question": "q"}}, LOCAL, "data.columns.answer: is needed"),
         ({**SETS, "columns": {"answer": "a"}}, LOCAL, "data.columns.question: is needed"),

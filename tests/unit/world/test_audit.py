@@ -83,7 +83,7 @@ def spoil(parts: dict[str, pd.DataFrame], fault: str) -> str:
         return "dev_retain"
     row = edit.index[0]
     if fault == "held-out wording":
-        edit.loc[row, "prompt"] = "For Atlantis, the name of the capital is"
+        edit.loc[row, "prompt"] = "In Atlantis, the name of the capital is"
     elif fault == "untouched fact":
         untouched = facts[facts["split"] == "retain_untouched"].iloc[0]
         for column in ("country", "language", "relation"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -251,11 +252,16 @@ def test_what_is_neither_asked_nor_shown_is_listed(write: Write) -> None:
 
 @pytest.mark.parametrize("name", ["tofu", "muse", "rwku", "wmdp"])
 def test_the_overlay_of_a_known_set_reads_files_of_its_form(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import yaml
 
     text = (ROOT / "config" / f"{name}.yaml").read_text(encoding="utf-8")
+    shutil.copytree(DATA / name, tmp_path / "corpora" / name)
+    for model in ("model", "oracle"):
+        (tmp_path / "corpora" / name / model).mkdir()
+        (tmp_path / "corpora" / name / model / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
     plan = read_config(yaml.safe_load(text))
     spec = plan.config.data
     assert plan.config.out == f"results/{name}"

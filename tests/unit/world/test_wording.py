@@ -118,10 +118,6 @@ def test_orders_can_be_worded_in_all_tasks() -> None:
         ({"decks": {"held_out": 3}}, "world.decks.held_out"),
         ({"edit_data": {"forget_templates": 7}}, "world.edit_data.forget_templates"),
         ({"vocabulary": 1000}, "world.vocabulary"),
-        (
-            {"request": "language", "edit_data": {"retain_languages": ["hi"]}},
-            "world.edit_data.retain_languages",
-        ),
     ],
 )
 def test_a_spec_that_cannot_work_names_its_key(data: dict[str, object], key: str) -> None:
