@@ -286,3 +286,39 @@ def test_the_overlay_of_a_known_set_reads_files_of_its_form(
     if name == "rwku":
         assert deck.loc[deck["group"] == "retain", "near_neighbour"].all()
         assert set(deck["task"]) >= {"1", "2", "role play", "reverse query"}
+
+
+def test_a_file_with_every_small_damage_is_used_and_every_fault_has_its_row(tmp_path: Path) -> None:
+    """As an earlier system's corpora are: CRLF, quotes left of JSON, repeats, a broken line."""
+    dirty = [
+        '\ufeff{"text": "\\"One fine day we left.\\","}',
+        '{"text": "Two fine days we stayed.\\","}',
+        '{"text": "three fine days, we slept"}',
+        '{"text": "Three fine days we slept."}',
+        '{"text": "four fine',
+        "",
+        '{"text": "five"}',
+        '{"text": "Six \u2028 fine days we sang."}',
+    ]
+    (tmp_path / "f.jsonl").write_bytes("\r\n".join(dirty).encode() + b"\r\n\xff\xfe\r\n")
+    clean = [{"text": f"{word} is a word to keep"} for word in ("ash", "birch", "cedar")]
+    (tmp_path / "r.jsonl").write_text("".join(json.dumps(each) + "\n" for each in clean))
+    files = [Source(str(tmp_path / f"{name}.jsonl")) for name in "fr"]
+    _, deck, shown, faults = read(spec_of(files[:1], files[1:], columns=Columns()))
+    forget = deck[deck["group"] == "forget"]
+    said = [f"{p} {a[0]}" for p, a in zip(forget["prompt"], forget["answers"], strict=True)]
+    assert said == [
+        "One fine day we left.",
+        "Two fine days we stayed.",
+        "three fine days, we slept",
+        "Six \u2028 fine days we sang.",
+    ]
+    assert (shown["set"] == "forget").sum() == 4
+    mine = faults[faults["file"].map(Path).map(lambda path: path.name) == "f.jsonl"]
+    found = {(row["line"], row["kind"], row["kept"]) for row in mine.to_dict("records")}
+    assert found == {
+        (0, "CRLF line ends", True), (0, "no cluster", True), (0, "no second wording", True),
+        (1, "byte order mark", True), (1, "stray quotes", True), (2, "stray quotes", True),
+        (4, "repeated item", False), (5, "not JSON", False), (6, "empty line", False),
+        (7, "text too short", False), (9, "not UTF-8", False),
+    }  # fmt: skip
