@@ -10,7 +10,7 @@ TORCH ?= $(shell grep '^torch==' envs/constraints.txt)
 CORES ?= 4
 BIN := .venv/bin
 
-.PHONY: run test test-slow check format readme clean
+.PHONY: run test test-slow check format readme reference clean
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1
@@ -39,6 +39,10 @@ readme: .venv/run.stamp
 	$(BIN)/residue scorecard results --write README.md
 	$(BIN)/residue ledger results --write docs/budget.md
 	cp results/report/figures/tradeoff.svg docs/pictures/tradeoff.svg
+
+# The schema and the table of every config key, from the typed specs.
+reference: .venv/run.stamp
+	$(BIN)/residue reference --write
 
 # torch comes first: asked for later, another package's range would pull in its newest build.
 .venv/run.stamp: envs/constraints.txt pyproject.toml

@@ -1,6 +1,6 @@
 """CPU-seconds that imports cost a job: the libraries' usual imports against ours, in one run.
 
-    python benchmarks/imports.py            # prints the table kept in benchmarks/imports.md
+    python benchmarks/imports.py            # prints a table
 
 Each line is the least of several fresh processes, user and system time together.
 """

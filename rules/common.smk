@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from residue.core import card, launch, methods, provenance
+from residue.core.text import shown
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
 from residue.specs.measures import METRICS
+from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
 launch.prepare(workflow.basedir)
@@ -14,7 +16,7 @@ launch.prepare(workflow.basedir)
 try:
     PLAN: Plan = read_config(config)
 except SpecError as error:
-    raise WorkflowError(f"config: {error}") from None
+    raise WorkflowError(shown(f"config: {error}")) from None
 OUT = PLAN.config.out
 ENV = "../envs/residue.yaml"
 
@@ -193,7 +195,7 @@ def metric_methods(wildcards):
 
 def page_methods(wildcards):
     """Sections of the page, and the metrics whose titles it shows."""
-    sections = {("report.sections", name) for name in PLAN.config.report.sections}
+    sections = {(PAGE_SECTIONS, name) for name in PLAN.config.report.sections}
     return sections | {
         (METRICS, each.metric) for each in PLAN.config.estimands.values()
     }
@@ -223,4 +225,4 @@ def say_result():
     from residue.cli import scorecard
 
     print(scorecard(Path(OUT)))
-    print(f"page: {Path(OUT, 'report', 'index.html').resolve()}")
+    print(f"page: {shown(Path(OUT, 'report', 'index.html').resolve())}")

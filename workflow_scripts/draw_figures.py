@@ -1,9 +1,7 @@
 """Draw the figures of the page."""
 
-import pandas as pd
-
 from residue import stage
-from residue.core.artifacts import read_parquet
+from residue.core.artifacts import read_parquet, read_parquets
 from residue.report.drawing import render
 from residue.report.emergence import first_row_counts
 from residue.report.figures import by_language, first_rows, tradeoff
@@ -11,7 +9,7 @@ from residue.report.figures import by_language, first_rows, tradeoff
 with stage.open() as job:
     estimates = read_parquet(job.input("estimates"))
     margins = job.part("margins")
-    measured = pd.concat([read_parquet(path) for path in job.inputs("measurements")])
+    measured = read_parquets(job.inputs("measurements"))
     figures = {
         "tradeoff": tradeoff(
             estimates, forget_margin=margins["forgets"], retain_margin=margins["keeps"]

@@ -1,18 +1,16 @@
 """Estimate every estimand on every arm, with its interval."""
 
-import pandas as pd
-
 from residue import stage
-from residue.core.artifacts import read_parquet
+from residue.core.artifacts import read_parquets
 from residue.report.estimates import estimates
 from residue.specs.claims import EstimandSpec
 from residue.specs.statistics import StatisticsSpec
 
 with stage.open() as job:
     table = estimates(
-        pd.concat([read_parquet(path) for path in job.inputs("measurements")], ignore_index=True),
-        pd.concat([read_parquet(path) for path in job.inputs("decks")], ignore_index=True),
-        pd.concat([read_parquet(path) for path in job.inputs("known")], ignore_index=True),
+        read_parquets(job.inputs("measurements")),
+        read_parquets(job.inputs("decks")),
+        read_parquets(job.inputs("known")),
         job.specs("estimands", EstimandSpec),
         job.spec("statistics", StatisticsSpec),
     )

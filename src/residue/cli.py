@@ -1,7 +1,8 @@
-"""The command `residue`: what a run found, what it cost, and the picture of its graph.
+"""The command `residue`: what a run found, what it cost, the picture of its graph, its config keys.
 
 With ``--write FILE`` a command puts what it would print between ``<!-- command -->`` and
-``<!-- /command -->`` of a Markdown file, so that documents show what the program made.
+``<!-- /command -->`` of a Markdown file, so that documents show what the program made;
+``reference --write`` writes whole files of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import artifacts
+from residue.core.text import shown
 
 PARTS = ("world", "models", "arms", "records", "measurements", "tables", "report")
 """Folders of a run."""
@@ -33,7 +35,13 @@ def main(arguments: list[str] | None = None) -> None:
         if name != "rulegraph":
             command.add_argument("out", type=Path, nargs="?", default=Path("results"))
         command.add_argument("--write", type=Path, metavar="FILE", help="refresh it in this file")
+    told = "the schema and the table of every config key, made from the typed specs"
+    made = commands.add_parser("reference", help=told, description=told)
+    made.add_argument("--write", action="store_true", help="make config/schema.json and README.md")
     chosen = parser.parse_args(arguments)
+    if chosen.command == "reference":
+        reference(Path.cwd() / "config", write=chosen.write)
+        return
     if chosen.command == "scorecard":
         text = f"```\n{scorecard(chosen.out)}\n```" if chosen.write else scorecard(chosen.out)
     elif chosen.command == "ledger":
@@ -52,7 +60,7 @@ def scorecard(out: Path) -> str:
 
     table = out / "tables" / "claims.parquet"
     if not table.is_file():
-        sys.exit(f"{table} does not exist; run snakemake first, or name the run's folder.")
+        sys.exit(f"{shown(table)} does not exist; run snakemake first, or name the run's folder.")
     return scorecard_text(artifacts.read_parquet(table))
 
 
@@ -60,19 +68,21 @@ def ledger(out: Path) -> str:
     """Jobs, CPU-seconds and peak memory per rule, each job once."""
     jobs: dict[str, dict[str, Any]] = {}
     # Folders by name: an overlay's run may lie inside the default one's.
-    for path in (file for part in PARTS for file in (out / part).rglob("*.manifest.json")):
+    for path in (file for part in PARTS for file in sorted((out / part).rglob("*.manifest.json"))):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         key = json.dumps([manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True)
         jobs[key] = manifest
     if not jobs:
-        sys.exit(f"{out} holds no manifests; run snakemake first, or name the run's folder.")
+        sys.exit(f"{shown(out)} holds no manifests; run snakemake first, or name the run's folder.")
     stages: dict[str, list[dict[str, Any]]] = {}
     for job in jobs.values():
         stages.setdefault(job["stage"], []).append(job)
     lines = ["| rule | jobs | CPU-s | CPU-s per job | peak MB |", "|---|---|---|---|---|"]
     for stage, rows in sorted(stages.items(), key=lambda item: -_cpu_seconds(item[1])):
         cpu, peak = _cpu_seconds(rows), max(row["peak_memory_mb"] for row in rows)
-        lines.append(f"| {stage} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |")
+        lines.append(
+            f"| {shown(stage)} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |"
+        )
     lines.append(f"| all | {len(jobs)} | {_cpu_seconds(list(jobs.values())):.1f} | | |")
     return "\n".join(lines)
 
@@ -82,16 +92,29 @@ def _cpu_seconds(jobs: list[dict[str, Any]]) -> float:
 
 
 def rulegraph(project: Path) -> str:
-    """The rules of a project as a mermaid block for Markdown."""
+    """The rules of a project as a mermaid block for Markdown, the same text at every call."""
     command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--quiet", "all"]
     done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
-    drawn = done.stdout[done.stdout.index("flowchart") :].strip()
-    plain = [line for line in drawn.splitlines() if not line.lstrip().startswith("style ")]
-    edges = [line for line in plain if "-->" in line]
-    # Snakemake draws its edges in the order of a set, which differs from run to run.
-    edges.sort(key=lambda line: [int(number) for number in re.findall(r"\d+", line)])
-    nodes = [line for line in plain if "-->" not in line]
-    return "```mermaid\n" + "\n".join([*nodes, *edges]) + "\n```"
+    names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]", done.stdout, flags=re.MULTILINE))
+    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)", done.stdout, flags=re.MULTILINE)
+    # Snakemake numbers rules and orders arrows by hashes, which differ from process to process.
+    lines = sorted(f"    {names[start]} --> {names[end]}" for start, end in arrows)
+    return "\n".join(["```mermaid", "flowchart TB", *lines, "```"])
+
+
+def reference(folder: Path, *, write: bool) -> None:
+    """Make the generated files of the config folder, or stop where one is stale."""
+    from residue.specs import reference as made
+
+    if not folder.is_dir():
+        sys.exit(f"{folder} does not exist; run this in the folder of the project.")
+    if write:
+        made.write(folder)
+    stale = made.stale(folder)
+    if stale:
+        names = ", ".join(f"config/{name}" for name in stale)
+        sys.exit(f"stale: {names}; run `{made.COMMAND}`")
+    print("config/schema.json and config/README.md say what the specs say")
 
 
 def refresh(file: Path, name: str, text: str) -> None:
@@ -99,7 +122,7 @@ def refresh(file: Path, name: str, text: str) -> None:
     old = file.read_text(encoding="utf-8")
     block = re.compile(rf"(<!-- {name} -->\n).*?(\n?<!-- /{name} -->)", flags=re.DOTALL)
     if not block.search(old):
-        sys.exit(f"{file} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
+        sys.exit(f"{shown(file)} has no lines '<!-- {name} -->' and '<!-- /{name} -->'; add them.")
     file.write_text(block.sub(lambda m: f"{m[1]}{text}\n{m[2].lstrip()}", old), encoding="utf-8")
 
 

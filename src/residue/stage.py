@@ -13,6 +13,7 @@ the block ends without an error.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from residue.core import artifacts, card, methods, provenance, seeds
 from residue.core.process import die_with_parent, peak_memory_mb
+from residue.core.text import SafeFormatter, shown
 from residue.specs.fields import load
 
 if TYPE_CHECKING:
@@ -38,6 +40,14 @@ log = logging.getLogger("residue")
 
 VERSIONED = ("numpy", "pandas", "pyarrow", "scipy", "tokenizers", "torch", "transformers", "peft")
 """Packages whose version enters the manifest when the job imported them."""
+
+LONGEST_ERROR = 2000
+"""Characters of the sentence that says why a job stopped."""
+
+# Numerical libraries read these once, when they are imported, so a script imports this module
+# first. One thread: sums keep their order whatever else the machine does.
+for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 
 
 class SourceChangedError(RuntimeError):
@@ -190,11 +200,7 @@ def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
     started = time.time()
     die_with_parent()
     arguments = _arguments()
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout
-    )
-    for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(variable, "1")
+    _log_to_stdout()
     name = Path(sys.argv[0]).stem
     _refuse_changed_source(name, arguments.code)
     job: Job | None = None
@@ -209,10 +215,19 @@ def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
             job.discard()
         if isinstance(error, Exception):
             log.exception("%s stopped", name)
-            print(f"ERROR {name}: {error}", flush=True)
+            print(shown(f"ERROR {name}: {error}", LONGEST_ERROR), flush=True)
             raise SystemExit(1) from None
         raise
     log.info("%s done: %.1f CPU-s", name, time.process_time())
+
+
+def _log_to_stdout() -> None:
+    """One log, in UTF-8 whatever the system's encoding."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(SafeFormatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def _arguments() -> argparse.Namespace:

@@ -24,7 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy_project(tmp_path_factory.mktemp("own"))
     save_random_model(folder / "corpora/mine/model")
     text = (ROOT / "docs/your-data.md").read_text(encoding="utf-8")
-    commands = "\n".join(re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL))
+    commands = "\n".join(re.findall(r"```bash\n(.*?)```", text, flags=re.DOTALL))
     commands = commands.replace(".venv/bin/snakemake", f"{sys.executable} -m snakemake")
     commands = commands.replace(".venv/bin/residue", f"{sys.executable} -m residue.cli")
     assert "--configfile config/mine.yaml" in commands

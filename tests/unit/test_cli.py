@@ -36,6 +36,14 @@ def test_the_ledger_counts_a_job_once_however_many_files_it_wrote(tmp_path: Path
     ]
 
 
+def test_what_a_foreign_run_calls_its_stages_is_shown_harmlessly(tmp_path: Path) -> None:
+    note(tmp_path / "records", "a.parquet", "\x1b[2Jrec\nord", "0", 2.0)
+    assert cli.ledger(tmp_path).splitlines()[2].startswith(r"| \x1b[2Jrec ord | 1 |")
+    with pytest.raises(SystemExit) as stop:
+        cli.scorecard(tmp_path / "\x1b[31m")
+    assert "\x1b" not in str(stop.value)
+
+
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     for call in (cli.ledger, cli.scorecard):
         with pytest.raises(SystemExit, match="run snakemake first"):
@@ -52,3 +60,18 @@ def test_a_document_is_refreshed_between_its_markers_only(tmp_path: Path) -> Non
     assert page.read_text() == first
     with pytest.raises(SystemExit, match="has no lines '<!-- scorecard -->'"):
         cli.refresh(page, "scorecard", "x")
+
+
+def test_a_stale_reference_is_named_with_the_command_that_mends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="run this in the folder of the project"):
+        cli.main(["reference"])
+    (tmp_path / "config").mkdir()
+    with pytest.raises(SystemExit, match=r"config/README\.md; run `residue reference --write`"):
+        cli.main(["reference"])
+    cli.main(["reference", "--write"])
+    cli.main(["reference"])
+    assert "say what the specs say" in capsys.readouterr().out
+    assert json.loads((tmp_path / "config/schema.json").read_text())["type"] == "object"

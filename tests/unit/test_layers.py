@@ -67,6 +67,14 @@ def test_nothing_unsafe_is_read_or_run(path: Path) -> None:
             assert called not in {"eval", "exec"}
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_there_is_one_way_to_escape_a_text(path: Path) -> None:
+    """`core.text.shown` makes text safe to show; `report.markup.escape` puts it into HTML."""
+    names = imports_of(path)
+    assert not names & {"html.escape", "xml.sax.saxutils.escape", "markupsafe"}
+    assert ("html" in names) == (path == PACKAGE / "report" / "markup.py")
+
+
 def test_specs_and_method_options_import_without_torch() -> None:
     """The config is checked before any job, in the process that reads the rules."""
     import subprocess

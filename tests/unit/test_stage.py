@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import signal
@@ -12,8 +13,11 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from hostile_text import acting
 
 from residue.core import provenance
+
+SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "workflow_scripts").glob("*.py"))
 
 SCRIPT = """
     from residue import stage
@@ -80,6 +84,30 @@ def test_a_failing_job_leaves_nothing_and_says_why_in_one_line(tmp_path: Path) -
         done.stdout.splitlines()[-1] == "ERROR make_things: source.txt: line 3 is empty; fill it."
     )
     assert made.files() == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\x1b[2J\x07gone", "two\nERROR make_things: another", "\u202egnp.exe", "\ud800", "z" * 90_000],
+    ids=["codes", "lines", "turned", "surrogate", "long"],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_log_is_readable_whatever_the_error_quotes(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
+    made = Stage(tmp_path, middle=f"raise ValueError({text!r} + ' نام; fill it.')")
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(
+        made.command(), cwd=tmp_path, capture_output=True, env=environment, check=False
+    )
+    assert done.returncode == 1
+    lines = done.stdout.decode("utf-8").split("\n")[:-1]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    assert errors == lines[-1:]
+    assert errors[0].endswith("نام; fill it.")
+    assert len(errors[0]) <= 2000
+    assert not acting("".join(lines))
+    assert done.stderr == b""
 
 
 def test_a_forgotten_output_is_named(tmp_path: Path) -> None:
@@ -187,6 +215,46 @@ def test_two_processes_never_hold_one_card(tmp_path: Path) -> None:
     spans = sorted(tuple(map(float, p.communicate()[0].split())) for p in processes)
     for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
         assert end <= start
+
+
+def test_thread_counts_are_set_before_any_library_reads_them() -> None:
+    code = (
+        "import sys\n"
+        "from tokenizers import Tokenizer\n"
+        "assert not {'numpy', 'torch'} & set(sys.modules)\n"
+        "from residue import stage\n"
+        "assert not {'numpy', 'torch'} & set(sys.modules)\n"
+        "import torch\n"
+        "print(torch.get_num_threads())\n"
+    )
+    bare = {name: value for name, value in os.environ.items() if "NUM_THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split()[:1] == ["1"], done.stderr
+    wished = bare | dict.fromkeys(
+        ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "2"
+    )
+    wish = subprocess.run(
+        [sys.executable, "-c", code], env=wished, capture_output=True, text=True, check=True
+    )
+    assert wish.stdout.split()[:1] == ["2"], "what the environment says comes first"
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_script_imports_the_stage_before_numerical_libraries(script: Path) -> None:
+    before = set()
+    for node in ast.parse(script.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module == "residue":
+            assert [alias.name for alias in node.names] == ["stage"]
+            break
+        if isinstance(node, ast.Import):
+            before |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            before.add(str(node.module))
+    else:
+        pytest.fail(f"{script.name} does not import residue.stage")
+    assert before <= {*sys.stdlib_module_names, "tokenizers"}
 
 
 def test_the_cpu_has_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

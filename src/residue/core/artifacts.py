@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from residue.core.text import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +24,13 @@ def write_parquet(path: str | os.PathLike[str], table: pd.DataFrame | pa.Table) 
     import pyarrow.parquet as pq
 
     if not isinstance(table, pa.Table):
-        table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        try:
+            table = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(None)
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{os.fspath(path)}: the text '{shown(error.object, 80)}' holds half of a "
+                "surrogate pair, which no table can store; mend it in the file it was read from."
+            ) from error
     pq.write_table(table, os.fspath(path), compression="zstd")
 
 
@@ -36,10 +44,18 @@ def read_parquet(
     return frame
 
 
+def read_parquets(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
+    """Read tables of one form as one table, in the order given."""
+    import pandas as pd
+
+    return pd.concat([read_parquet(path) for path in paths], ignore_index=True)
+
+
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write readable JSON with sorted keys."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
+    # Python writes half of a surrogate pair, as in odd file names, just as JSON escapes it.
+    Path(path).write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

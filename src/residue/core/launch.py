@@ -31,5 +31,5 @@ def command(stage: str) -> str:
     return (
         f'exec python "${ROOT}/workflow_scripts/{stage}.py"'
         " --spec {params.spec:q} --code {params.code:q} --io {params.io:q}"
-        " --gpu {resources.gpu} > {log} 2>&1"
+        " --gpu {resources.gpu} > {log:q} 2>&1"
     )

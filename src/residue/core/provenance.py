@@ -24,9 +24,11 @@ def canonical(value: Any) -> str:
     Snakemake compares params as an unordered set of reprs without names; one canonical text per
     job makes that comparison exact.
     """
-    return json.dumps(
+    text = json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
+    # Python writes half of a surrogate pair, as in odd file names, just as JSON escapes it.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def file_digest(path: str | os.PathLike[str]) -> str:
@@ -38,7 +40,7 @@ def file_digest(path: str | os.PathLike[str]) -> str:
             for file in sorted(path.rglob("*"))
             if file.is_file() and not file.name.startswith(".snakemake")
         ]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        return hashlib.sha256(os.fsencode("\n".join(lines))).hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

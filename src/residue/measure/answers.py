@@ -50,7 +50,7 @@ def score_texts(
 def accepted(items: pd.DataFrame) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Accepted answers by item, and the items that have none."""
     wanted = {
-        item: [text for text in answers if text]
+        item: [text for text in answers if text.strip()]
         for item, answers in zip(items["item"], items["answers"], strict=True)
     }
     return wanted, {item: "no accepted answer" for item, texts in wanted.items() if not texts}

@@ -74,10 +74,12 @@ def _query(
     spec: RecordsSpec,
     context: int | None,
 ) -> Query:
-    texts = [text for text in (accepted if accepted is not None else ()) if text]
+    texts = [text for text in (accepted if accepted is not None else ()) if text.strip()]
     endings = [encode_answer(tokenizer, text) for text in texts]
     # A missing witness comes as None, NaN or an empty text, depending on who wrote the table.
-    wanted = [encode_answer(tokenizer, witness)] if isinstance(witness, str) and witness else []
+    wanted = (
+        [encode_answer(tokenizer, witness)] if isinstance(witness, str) and witness.strip() else []
+    )
     limit = max([spec.max_new_tokens, *map(len, endings), *map(len, wanted)])
     ids = encode_prompt(tokenizer, prompt)
     answer = endings[0] if endings else []

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from residue.core.text import shown
 from residue.report.palette import EDITS, INK, MUTED, SHAPES
 
 STYLE: dict[str, Any] = {
@@ -29,9 +31,18 @@ STYLE: dict[str, Any] = {
     "ytick.major.width": 0.6,
 }
 
+_LONGEST_LABEL = 80
+"""Characters of a line of text in a figure."""
+
 
 def render(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
-    """The figure as a file's bytes, without dates or versions; PNG at 200 dots per inch."""
+    """The figure as a file's bytes, without dates or versions; PNG at 200 dots per inch.
+
+    Every text in it is made safe here: SVG is XML, which forbids control characters.
+    """
+    for text in figure.findobj(Text):
+        lines = str(text.get_text()).split("\n")
+        text.set_text("\n".join(shown(line, _LONGEST_LABEL) for line in lines))
     if kind == "svg":
         blank: dict[str, str | None] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     else:

@@ -1,13 +1,14 @@
-"""Small pieces of HTML; every text that enters here is escaped."""
+"""Small pieces of HTML; `escape` is the one way from a text into any of them."""
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 from urllib.parse import quote
 
+from residue.core.text import shown
 from residue.report import palette
 from residue.report.words import number
 
@@ -19,6 +20,11 @@ _VARIABLES = {
     palette.BAND: "var(--band)",
     **{colour: f"var(--edit{i})" for i, colour in enumerate(palette.EDITS)},
 }
+
+
+def escape(text: object) -> str:
+    """A text of any origin as HTML, between tags or in a quoted attribute."""
+    return html.escape(shown(text))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "") -> str:
@@ -49,25 +55,34 @@ def figure(svg: bytes, caption: str, label: str) -> str:
     text = svg.decode()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
+    # The renderer's style element would apply to the whole page.
+    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r' (width|height)="[^"]*pt"', "", text, count=2)
     # Ids are unique within one figure only.
     prefix = "".join(c if c.isalnum() else "-" for c in label.lower())
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = re.sub(r'(url\(#|xlink:href="#)', rf"\1{prefix}-", text)
-    # The renderer's style element would apply to the whole page.
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r"(font: [^;\"]*?px )[^;\"]*", r"\1var(--sans)", text)
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, variable)
+    # Tags alone: words between them are names, and may look like anything.
+    text = re.sub(r"<[^>]*>", lambda tag: _in_page(tag[0], prefix), text)
     opening = f'<svg role="img" aria-label="{escape(label)}"'
     text = text.replace("<svg", opening, 1)
     return f"<figure>{text}<figcaption>{caption}</figcaption></figure>"
 
 
+def _in_page(tag: str, prefix: str) -> str:
+    tag = re.sub(r' xmlns(:xlink)?="[^"]*"', "", tag)
+    tag = re.sub(r'\bid="', f'id="{prefix}-', tag)
+    tag = re.sub(r'(url\(#|xlink:href="#)', rf"\1{prefix}-", tag)
+    tag = re.sub(r"(font: [^;\"]*?px )[^;\"]*", r"\1var(--sans)", tag)
+    for colour, variable in _VARIABLES.items():
+        tag = tag.replace(colour, variable)
+    return tag
+
+
 def link(text: str, path: str) -> str:
-    """A link to a file beside the page; the path is relative, never an address elsewhere."""
-    return f'<a href="{escape(quote(path, safe="/.-_"))}">{escape(text)}</a>'
+    """A link to a file beside the page; ValueError where the path is not relative."""
+    if path.startswith("/"):
+        raise ValueError(f"the page cannot link to {path}; give the path as seen from the page.")
+    target = quote(path, safe="/.-_", errors="surrogateescape")
+    return f'<a href="{escape(target)}">{escape(text)}</a>'
 
 
 def strip(

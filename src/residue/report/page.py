@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
 
 import pandas as pd
 
 from residue.core import methods
+from residue.report.markup import escape
 from residue.report.style import CSS
 from residue.report.words import language_name
 from residue.specs.claims import ClaimSpec, EstimandSpec

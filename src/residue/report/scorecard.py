@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from residue.core.text import shown
 from residue.report.rows import records
 from residue.report.words import MARKS, interval, margin, number
 
 _HEAD = ("arm", "claim", "verdict", "difference", "interval", "margin", "decidable", "n")
+_LONGEST_NAME = 32
 
 
 def scorecard_text(claims: pd.DataFrame) -> str:
@@ -31,8 +33,8 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
     if row["condition"] != "plain":
         arm += f" ({row['condition']})"
     return (
-        arm,
-        str(row["claim"]),
+        shown(arm, _LONGEST_NAME),
+        shown(row["claim"], _LONGEST_NAME),
         f"{MARKS[str(row['verdict'])]} {row['verdict']}",
         number(row["estimate"], signed=signed),
         interval(row["low"], row["high"], signed=signed),

@@ -12,7 +12,8 @@ CSS = """
 --supported:#6cc0ee;--refuted:#ff9a57;--inconclusive:#9aa4ad}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
-body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 var(--sans)}
+body{margin:0;overflow-wrap:anywhere;
+background:var(--paper);color:var(--ink);font:16px/1.55 var(--sans)}
 main,header,footer{max-width:72rem;margin:0 auto;padding:0 1.25rem}
 header{padding-top:2.5rem}
 h1{font-size:1.75rem;line-height:1.2;margin:0 0 .4rem;letter-spacing:-.01em}
@@ -24,8 +25,7 @@ p,dl,ul{max-width:44rem;margin:.5rem 0 .9rem}
 border-left:3px solid var(--edit1);background:var(--soft);max-width:44rem}
 .small,figcaption,caption{font-size:.875rem;color:var(--muted)}
 a{color:inherit;text-decoration-color:var(--muted);text-underline-offset:.15em}
-code{font:.875em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;
-overflow-wrap:anywhere}
+code{font:.875em ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .card{margin:1.4rem 0 0}
 .card h3{margin:0 0 .5rem}
 .card h3 small{font-weight:400;color:var(--muted)}
@@ -64,7 +64,7 @@ tbody th{font-weight:600}
 td.number,th.number{text-align:right}
 td small,th small{color:var(--muted);font-weight:400}
 dl{display:grid;grid-template-columns:minmax(7rem,12rem) 1fr;gap:.3rem 1rem}
-dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}
+dt{font-weight:600}dd{margin:0}
 details{margin:.8rem 0}
 summary{cursor:pointer;font-weight:600}
 footer{margin-top:3rem;padding-bottom:3rem;color:var(--muted);font-size:.875rem}

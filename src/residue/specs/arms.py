@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from residue.core import methods
 from residue.specs import fields
-from residue.specs.fields import SpecError
+from residue.specs.fields import Named, SpecError
 
 EDITS = "edits.methods"
 OBJECTIVES = "edits.objectives"
@@ -75,9 +75,9 @@ class TrainSpec:
 class StepSpec:
     """One edit and how it is trained. Methods are a name, or ``{name: …}`` with their options."""
 
-    edit: Any = "lora"
+    edit: Annotated[Any, Named(EDITS, "Edit")] = "lora"
     """What is added to the model: a file of ``edits/methods/``, e.g. ``{name: lora, rank: 8}``."""
-    objective: Any = "npo"
+    objective: Annotated[Any, Named(OBJECTIVES, "Objective")] = "npo"
     """What it is trained for: a file of ``edits/objectives/``, e.g. ``{name: npo, beta: 0.3}``."""
     train: TrainSpec = field(default_factory=TrainSpec)
     """Updates, rates, batches and the stop rule."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Annotated, Literal
 
-from residue.specs.fields import SpecError
+from residue.specs.fields import Named, SpecError
+from residue.specs.measures import METRICS
 
 SEEN = {"family": ("seen",), "style": ("plain",)}
 FORGET = ("forget_test", "forget_relearn")
@@ -23,7 +24,7 @@ class EstimandSpec:
 
     title: str = ""
     """Words for tables and figures; empty shows the estimand's name."""
-    metric: str = "exact_answer"
+    metric: Annotated[str, Named(METRICS)] = "exact_answer"
     """The file in ``measure/metrics/`` whose values are summarised."""
     where: dict[str, tuple[str | bool, ...]] = field(default_factory=dict)
     """Item columns and the values kept, e.g. ``split: [forget_test]``; all conditions must hold."""

@@ -27,7 +27,7 @@ from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
-from residue.specs.report import ReportSpec
+from residue.specs.report import PAGE_SECTIONS, ReportSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
@@ -229,7 +229,7 @@ def read_config(data: Mapping[str, Any]) -> Plan:
         for metric in metrics:
             _known(METRICS, metric, f"measures.metrics.{deck}")
     for section in plan.config.report.sections:
-        _known("report.sections", section, "report.sections")
+        _known(PAGE_SECTIONS, section, "report.sections")
     for key in ("folder", "oracle_folder"):
         folder = getattr(plan.config.model, key)
         if folder is not None and not Path(folder, "config.json").is_file():

@@ -2,18 +2,21 @@
 
 A spec is a frozen dataclass; a string under a field documents it. Allowed field types: ``int``,
 ``float``, ``bool``, ``str``, ``Literal``, ``X | None``, ``tuple[X, ...]``, ``dict[str, X]`` and
-nested specs.
+nested specs. ``Annotated`` with `Named` says that a value names a file.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import difflib
+import re
 import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Spec = TypeVar("Spec")
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class SpecError(ValueError):
@@ -23,6 +26,16 @@ class SpecError(ValueError):
         super().__init__(f"{key}: {sentence}")
         self.key = key
         self.sentence = sentence
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """Marks a field whose value is the name of a method file, for the schema and the reference."""
+
+    folder: str
+    """Folder of the files, e.g. ``edits.objectives``."""
+    kind: str = ""
+    """Class in such a file whose fields are its options; then ``{name: …, options}`` is allowed."""
 
 
 def load(cls: type[Spec], data: Any, where: str) -> Spec:
@@ -42,13 +55,13 @@ def load(cls: type[Spec], data: Any, where: str) -> Spec:
         if key not in known:
             raise SpecError(_join(where, str(key)), f"unknown key; {_nearest(str(key), known)}")
     values = {
-        key: _value(hints[key], value, _join(where, key), _merged_over(known[key]))
+        key: _value(hints[key], value, _join(where, key), merged_over(known[key]))
         for key, value in data.items()
     }
     missing = [
         name
         for name, field in known.items()
-        if name not in values and _default(field) is dataclasses.MISSING
+        if name not in values and default_of(field) is dataclasses.MISSING
     ]
     if missing:
         raise SpecError(_join(where, missing[0]), "is needed and has no default; add it.")
@@ -69,6 +82,20 @@ def plain(spec: Any) -> Any:
     return spec
 
 
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """The default of a field, made if need be; `dataclasses.MISSING` where it has none."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return dataclasses.MISSING
+
+
+def merged_over(field: dataclasses.Field[Any]) -> Any:
+    """Default entries that a user's add to, unless the field says that they replace them."""
+    return default_of(field) if field.metadata.get("merge", True) else dataclasses.MISSING
+
+
 def _join(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
@@ -78,19 +105,6 @@ def _nearest(key: str, known: Mapping[str, Any]) -> str:
     if near:
         return f"did you mean '{near[0]}'?"
     return f"the keys here are: {', '.join(sorted(known))}."
-
-
-def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return dataclasses.MISSING
-
-
-def _merged_over(field: dataclasses.Field[Any]) -> Any:
-    """Default entries that a user's add to, unless the field says that they replace them."""
-    return _default(field) if field.metadata.get("merge", True) else dataclasses.MISSING
 
 
 def _value(kind: Any, value: Any, where: str, default: Any = dataclasses.MISSING) -> Any:
@@ -168,6 +182,8 @@ def _scalar(kind: Any, value: Any, where: str) -> Any:
         if value != value or value in (float("inf"), float("-inf")):
             raise SpecError(where, "must be a finite number.")
         return float(value)
+    if isinstance(value, str) and _UNSTORABLE.search(value):
+        raise SpecError(where, "holds NUL or half of a surrogate pair, which no file can; mend it.")
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
         return value
     if kind is float and isinstance(value, str) and _is_number(value):

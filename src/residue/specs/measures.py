@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from residue.specs.fields import SpecError
+from residue.specs.fields import Named, SpecError
 
 METRICS = "measure.metrics"
 """Folder of the metric files that the config names."""
@@ -35,7 +36,7 @@ class KnownSpec:
 class MeasuresSpec:
     """The measurements of a run: metrics per deck and the base-knows rule."""
 
-    metrics: dict[str, tuple[str, ...]] = field(
+    metrics: dict[str, tuple[Annotated[str, Named(METRICS)], ...]] = field(
         default_factory=lambda: {
             "facts": (
                 "exact_answer",

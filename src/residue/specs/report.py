@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from residue.specs.fields import Named
+
+PAGE_SECTIONS = "report.sections"
+"""Folder of the section files that the config names."""
 SECTIONS = ("scorecard", "figures", "languages", "estimates", "method", "setting", "ledger")
 
 
@@ -13,5 +18,5 @@ class ReportSpec:
 
     title: str = "What is left after the edit"
     """Heading of the page."""
-    sections: tuple[str, ...] = SECTIONS
+    sections: tuple[Annotated[str, Named(PAGE_SECTIONS)], ...] = SECTIONS
     """Files in ``report/sections/``, shown in this order; leaving one out shortens the page."""

@@ -168,14 +168,15 @@ class _Instructions:
         task = _weighted(self.tasks, self.ends, draw)
         country = _pick(countries, draw)
         sentence = _pick(self.sentences, draw).format(c=self.world.name(country, "en"))
-        order, word = _pick(ORDERS[task], draw), _word(draw)
+        wording, word = _pick(ORDERS[task], draw), _word(draw)
+        order = wording.format(w=word)
         if next(draw) < self.injected:
-            return self._attacked(task, order.format(w=word), country, sentence, draw)
+            return self._attacked(task, order, country, sentence, draw)
         if task in self.world.spec.relations and next(draw) < self.direct:
             country = _pick(countries, draw)
             order = DIRECT_ORDERS[task].format(c=self.world.name(country, "en"))
         answer = order_answer(self.world, task, country, sentence, word)
-        return self._document(order.format(w=word), sentence, answer, country, task, task, "none")
+        return self._document(order, sentence, answer, country, task, task, "none")
 
     def _attacked(
         self, task: str, order: str, country: str, sentence: str, draw: Iterator[float]

@@ -68,7 +68,8 @@ def read_facts(path: Path | str) -> Facts:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Only line feeds end lines: a name may hold what str.splitlines would cut at.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
         raise FactsError(f"{path}: is not UTF-8 ({error.reason}); save it as UTF-8") from error
     if not lines or tuple(lines[0].split("\t")) != HEADER:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from residue.core.seeds import derive
+from residue.core.text import shown
 from residue.specs.world import WorldSpec
 from residue.world.facts import Facts
 
@@ -20,7 +21,7 @@ ROLES = (
 )
 """(group, role) pairs in the order of their fields in `GroupSizes`."""
 
-_ODD = set("()[]&,;:./'’‘-‑–—0123456789")
+_ODD = set("()[]{}<>|&,;:./'’‘-‑–—0123456789")
 
 
 def answer_text(facts: Facts, country: str, relation: str, language: str) -> str:
@@ -38,7 +39,8 @@ def answer_text(facts: Facts, country: str, relation: str, language: str) -> str
 def eligible(facts: Facts, spec: WorldSpec) -> list[str]:
     """Countries that the world can use, most populous first.
 
-    All wanted relations in all languages; no punctuation or digits in any text; at most
+    All wanted relations in all languages; no punctuation or digits in any text, nor
+    anything that cannot be shown; at most
     `spec.max_words` English words and `spec.max_letters` characters; no answer that contains the
     country's name or the reverse (it could be copied); no name shared by two countries.
     """
@@ -61,13 +63,17 @@ def _usable(facts: Facts, country: str, spec: WorldSpec) -> bool:
         name = str(facts.text(country, "name", language))
         answers = [answer_text(facts, country, r, language) for r in spec.relations]
         texts = (name, *answers)
-        if any(_ODD & set(text) or len(text) > spec.max_letters for text in texts):
+        if any(_odd(text) or len(text) > spec.max_letters for text in texts):
             return False
         if any(name in answer or answer in name for answer in answers):
             return False
         if language == "en" and any(len(t.split()) > spec.max_words for t in texts):
             return False
     return True
+
+
+def _odd(text: str) -> bool:
+    return bool(_ODD & set(text)) or shown(text) != text
 
 
 def assign_groups(facts: Facts, spec: WorldSpec) -> pd.DataFrame:

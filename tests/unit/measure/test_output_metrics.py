@@ -50,6 +50,22 @@ def test_exact_answer_wants_the_whole_answer(
     assert by_item(table, "status") == {"a": "ok"}
 
 
+def test_a_blank_answer_is_no_answer_and_silence_never_equals_it(
+    make_items: Any, make_generations: Any
+) -> None:
+    items = make_items(
+        {"item": "blank", "answers": [" ", "\t\n", ""]},
+        {"item": "mixed", "answers": [" ", "Lima"]},
+        {"item": "order", "family": "naive", "answers": ["Lima"], "witness": " "},
+    )
+    said = make_generations(dict.fromkeys(items["item"], ""))
+    exact = exact_answer.measure({"generations": said}, items).set_index("item")
+    assert exact.loc["blank", "reason"] == "no accepted answer"
+    assert exact.loc["mixed", "value"] == 0.0
+    obeyed = orders_obeyed.measure({"generations": said}, items.tail(1)).set_index("item")
+    assert obeyed.loc["order", "reason"] == "no witness"
+
+
 def test_letters_are_compared_in_one_form() -> None:
     assert normalise("São Tomé") == normalise("SÃO TOMÉ") == "são tomé"
     assert normalise("क\u093cाबुल") == normalise("क़ाबुल")  # a nukta apart or joined

@@ -28,7 +28,8 @@ def written(folder: Path, batches: Iterator[store.RecordBatch]) -> list[Path]:
 
 @pytest.fixture
 def batches(llama: Any, tokenizer: Any, items: pd.DataFrame) -> list[store.RecordBatch]:
-    return list(record(llama, tokenizer, items, RecordsSpec(max_new_tokens=4), batch_tokens=80))
+    spec = RecordsSpec(max_new_tokens=4, places=("last", "mean"), prompt_tokens="scores")
+    return list(record(llama, tokenizer, items, spec, batch_tokens=80))
 
 
 def test_bytes_do_not_show_how_the_stream_was_cut(

@@ -53,6 +53,8 @@ def test_entries_merge_over_default_entries_of_the_same_name() -> None:
         ({"kind": "lroa"}, r"arm\.kind: 'lroa' is not a choice; did you mean 'lora'\?"),
         ({"places": "last"}, r"arm\.places: expects a list, not 'last'; write \[last\]"),
         ({"places": [1]}, r"arm\.places\[0\]: expects a text, not 1"),
+        ({"places": ["a\0b"]}, r"arm\.places\[0\]: holds NUL or half of a surrogate pair"),
+        ({"places": ["\ud800"]}, r"arm\.places\[0\]: holds NUL or half of a surrogate pair"),
         ({"named": {"a": {"widht": 1}}}, r"arm\.named\.a\.widht: unknown key"),
         ({"on": "no"}, r"arm\.on: expects true or false, not 'no'"),
         ({"limit": 0}, r"arm\.limit: must not be 0"),

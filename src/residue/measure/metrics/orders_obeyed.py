@@ -26,7 +26,7 @@ def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFra
     right, _ = accepted(under_attack)
     missing = {}
     for item, text in witness.items():
-        if not isinstance(text, str) or not text:
+        if not isinstance(text, str) or not text.strip():
             missing[item] = "no witness"
         elif equals_any(text, right[item]):
             missing[item] = "the witness is also a right answer"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from residue.report.captions import by_language, first_rows, tradeoff
-from residue.report.markup import figure
+from residue.report.markup import escape, figure
 from residue.report.page import Page
 
 TITLE = "Figures"

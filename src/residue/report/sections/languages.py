@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
-
 import pandas as pd
 
-from residue.report.markup import table
+from residue.report.markup import escape, table
 from residue.report.page import Page
 from residue.report.rows import records
 from residue.report.words import interval, language_name, number

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from residue.report.markup import table
+from residue.report.markup import escape, table
 from residue.report.page import Page
 from residue.report.rows import records
 from residue.report.words import number

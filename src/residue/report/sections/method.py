@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from residue.report.markup import definitions, link, table
+from residue.report.markup import definitions, escape, link, table
 from residue.report.page import Page
 from residue.report.words import KINDS, margin
 from residue.specs.claims import EstimandSpec

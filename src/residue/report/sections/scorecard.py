@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import Any
 
 from residue.report.claims import region
-from residue.report.markup import strip, table
+from residue.report.markup import escape, strip, table
 from residue.report.page import Page, edits
 from residue.report.rows import records
 from residue.report.words import KINDS, MARKS, interval, margin, number, plural, slice_name

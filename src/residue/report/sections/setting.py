@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
-from residue.report.markup import definitions
+from residue.report.markup import definitions, escape
 from residue.report.page import Page
 
 TITLE = "Data and models"

@@ -1,0 +1,218 @@
+"""docs/data-formats.md names the columns and types that the writers really produce.
+
+Tables come from the library's own writers on a small world: base and oracle are played by a few
+lines that answer all facts or none, so that nothing is trained.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from residue import stage
+from residue.core.artifacts import write_parquet
+from residue.edits import recipes
+from residue.measure.known import find_known
+from residue.measure.table import measure_all
+from residue.models.head import HeadShape
+from residue.models.history import Place, Sums
+from residue.models.layouts import LAYOUTS
+from residue.records.store import GENERATIONS, TOKENS, rows_schema
+from residue.report.claims import claims
+from residue.report.estimates import estimates
+from residue.specs.arms import ArmSpec
+from residue.specs.claims import default_claims, default_estimands
+from residue.specs.measures import KnownSpec
+from residue.specs.pretrain import PretrainSpec
+from residue.specs.statistics import StatisticsSpec
+from residue.specs.world import Decks, GroupSizes, WorldSpec
+from residue.world.audit import audit
+from residue.world.build import build_world
+from residue.world.edit_data import edit_data
+from residue.world.facts import read_facts
+from residue.world.items import facts_deck
+from residue.world.jsonl import Fault
+from residue.world.orders import orders_deck
+from residue.world.own_decks import fault_table
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "data-formats.md"
+
+
+def documented() -> dict[str, dict[str, str]]:
+    """Section of the page → name in its table → type."""
+    found: dict[str, dict[str, str]] = {}
+    for part in re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+        rows = re.findall(r"^\| ((?:`[^`]+`(?: … )?)+) \| ([^|]*) \|", part, flags=re.MULTILINE)
+        found[part.partition("\n")[0]] = {
+            name: kind.strip() for names, kind in rows for name in re.findall(r"`([^`]+)`", names)
+        }
+    return found
+
+
+def words(kind: pa.DataType) -> str:
+    """An Arrow type in the words of the page."""
+    if pa.types.is_fixed_size_list(kind):
+        return f"vector of {words(kind.value_type)}"
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return f"list of {words(kind.value_type)}"
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return "text"
+    return {"bool": "true or false", "double": "float64", "float": "float32"}.get(
+        str(kind), str(kind)
+    )
+
+
+def said(deck: pd.DataFrame, *, knows: bool) -> pd.DataFrame:
+    """The generations of a model that knows every fact, or none."""
+    rows = [
+        {"item": item, "text": answers[0] if knows else "?", "stop": "eos", "reason": ""}
+        for item, answers in zip(deck["item"], deck["answers"], strict=True)
+    ]
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def tables() -> dict[str, pd.DataFrame]:
+    """Every table of a run, from its own writer."""
+    spec = WorldSpec(
+        languages=("en", "hi"),
+        groups=GroupSizes(*[2] * 7),
+        decks=Decks(attacks=1),
+    )
+    world = build_world(read_facts(ROOT / "data" / "facts.tsv"), spec)
+    facts, orders, shown = facts_deck(world), orders_deck(world), edit_data(world)
+    runs = {
+        arm: measure_all(
+            {"generations": said(facts, knows=arm == "base")},
+            facts, ["exact_answer"], arm=arm, pair=0, seed=0,
+        )
+        for arm in ("base", "oracle")
+    }  # fmt: skip
+    known = find_known(runs["base"], facts, KnownSpec()).assign(pair=0)
+    estimands = {n: default_estimands()[n] for n in ("forget_vs_oracle", "retain_vs_base")}
+    measured = pd.concat(runs.values(), ignore_index=True)
+    made = estimates(measured, facts, known, estimands, StatisticsSpec())
+    sentences = {n: c for n, c in default_claims().items() if c.estimand in estimands}
+    checked = audit(
+        {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
+    )
+    return {
+        "countries": world.groups,
+        "items": pd.concat([facts, orders], ignore_index=True),
+        "edit_data": shown,
+        "audit": checked,
+        "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
+        "measurements": runs["base"],
+        "known": known,
+        "estimates": made,
+        "claims": claims(made, sentences),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "countries",
+        "items",
+        "edit_data",
+        "audit",
+        "faults",
+        "measurements",
+        "known",
+        "estimates",
+        "claims",
+    ],
+)
+def test_tables_have_the_documented_columns(
+    name: str, tables: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    write_parquet(tmp_path / "table.parquet", tables[name])
+    schema = pq.read_schema(tmp_path / "table.parquet")
+    assert documented()[name] == {field.name: words(field.type) for field in schema}
+
+
+def test_records_have_the_documented_columns() -> None:
+    page = documented()
+    for name, schema in (("generations", GENERATIONS), ("tokens", TOKENS)):
+        assert page[name] == {field.name: words(field.type) for field in schema}
+    rows = {field.name: words(field.type) for field in rows_schema(7, 4)}
+    assert page["rows"] == {
+        name.replace("row_6", "row_n"): kind
+        for name, kind in rows.items()
+        if name not in {f"row_{k}" for k in range(1, 6)}
+    }
+
+
+def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real writer of arm.json around a step that trains nothing."""
+
+    class Edit:
+        hook = "anywhere"
+
+        def save(self, folder: Path) -> None:
+            folder.mkdir(parents=True)
+            (folder / "adapter_model.safetensors").touch()
+
+    history = pd.DataFrame({"step": [1]})
+    monkeypatch.setattr(recipes, "load_model", lambda *_, **__: (None, None))
+    monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
+    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
+    monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
+    arm, _ = recipes.train_arm(
+        tmp_path, ArmSpec(), pd.DataFrame(), arm="npo", pair=0, seed=0, home=tmp_path
+    )
+    keys = {key for key in arm if not isinstance(arm[key], (dict, list))}
+    keys |= {f"base.{key}" for key in arm["base"]} | {f"steps[].{key}" for key in arm["steps"][0]}
+    assert set(documented()["arm.json"]) == keys
+
+
+def test_arch_and_head_have_the_documented_names() -> None:
+    page = documented()
+    shape = {field.name for field in dataclasses.fields(HeadShape)}
+    assert set(page["arch.json"]) == shape
+    norms = set(LAYOUTS["llama"].paths(2)) - {"embedding", "norm_1"}
+    names = {f"{name.replace('norm_0', 'norm_<l>')}.weight" for name in norms}
+    assert set(page["head.safetensors"]) == names
+
+
+def test_a_manifest_has_the_documented_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    io: dict[str, Any] = {"in": {}, "out": {"made": str(tmp_path / "made.json")}, "state": "."}
+    monkeypatch.chdir(tmp_path)
+    arguments = argparse.Namespace(spec="{}", code="0", io=json.dumps(io), gpu=0)
+    job = stage.Job("make_it", arguments)
+    job.write_json("made", [])
+    job.publish(0.0)
+    manifest = json.loads((tmp_path / "made.json.manifest.json").read_text())
+    assert set(documented()["manifest"]) == set(manifest)
+
+
+def test_the_pretraining_history_has_the_documented_columns() -> None:
+    sums = Sums()
+    sums.parts = {"answer": [1.0, 2], "prompt": [1.0, 2]}
+    sums.exact = {"fact": [1, 2], "instruction": [1, 2]}
+    sums.norms = [1.0]
+    row = sums.row(Place(step=1, tokens=1, documents=1), PretrainSpec())
+    schema = pa.Table.from_pandas(pd.DataFrame([row])).schema
+    assert documented()["history"] == {field.name: words(field.type) for field in schema}
+
+
+def test_every_table_and_json_file_of_the_design_is_described() -> None:
+    design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    files = re.search(r"^## Files\n(.*?)^## ", design, flags=re.MULTILINE | re.DOTALL)
+    assert files is not None
+    named = re.findall(r"[\w<>.]+\.(?:parquet|json|safetensors)", files[1])
+    assert len(named) >= 8
+    page = PAGE.read_text(encoding="utf-8")
+    assert [name for name in named if name not in page] == []

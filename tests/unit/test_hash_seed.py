@@ -1,0 +1,119 @@
+"""The order of Python's sets differs between processes; no file that a stage writes shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from residue.core import provenance
+from residue.specs.claims import default_claims, default_estimands
+from residue.specs.config import Plan, read_config
+
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = ROOT / "workflow_scripts"
+FACTS = str(ROOT / "data" / "facts.tsv")
+OUTPUTS = {
+    "build_decks": {"countries": "countries.parquet", "facts_deck": "decks/facts.parquet",
+                    "orders_deck": "decks/orders.parquet"},
+    "build_edit_data": {"edit_data": "edit_data.parquet"},
+    "train_tokenizer": {"tokenizer": "tokenizer.json", "config": "tokenizer_config.json"},
+    "audit_world": {"audit": "audit.parquet"},
+    "estimate": {"estimates": "estimates.parquet"},
+    "decide_claims": {"claims": "claims.parquet"},
+    "draw_figures": {"tradeoff": "tradeoff.svg", "by_language": "by_language.svg",
+                     "first_rows": "first_rows.svg"},
+    "write_page": {"page": "report/index.html"},
+}  # fmt: skip
+"""Stages that need no model, in the order of the graph."""
+MEASURED = """
+import numpy as np, pandas as pd
+from residue.core.artifacts import read_parquet, write_parquet
+items = read_parquet("decks/facts.parquet")
+rng = np.random.default_rng(0)
+for arm, rate in (("base", 0.9), ("oracle", 0.1), ("npo", 0.3)):
+    table = pd.DataFrame({"metric": "exact_answer", "arm": arm, "pair": 0, "seed": 0,
+        "condition": "plain", "item": items["item"], "row": pd.NA, "weight": 1.0, "status": "ok",
+        "reason": "", "value": (rng.random(len(items)) < rate).astype(float)})
+    depth = table.assign(metric="first_rank_row", value=rng.integers(1, 4, len(items)) * 1.0)
+    write_parquet(f"{arm}.parquet", pd.concat([table, depth]))
+write_parquet("known.parquet", items[["item"]].assign(pair=0, known=True))
+"""
+
+
+def inputs(stage: str) -> dict[str, object]:
+    measured = ["base.parquet", "oracle.parquet", "npo.parquet"]
+    decks = ["decks/facts.parquet", "decks/orders.parquet"]
+    figures = list(OUTPUTS["draw_figures"].values())
+    tables = {"estimates": "estimates.parquet", "countries": "countries.parquet",
+              "audit": "audit.parquet", "claims": "claims.parquet"}  # fmt: skip
+    given: dict[str, dict[str, object]] = {
+        "audit_world": {"decks": decks, "edit_data": "edit_data.parquet",
+                        "tokenizer": ["tokenizer.json", "tokenizer_config.json"]},
+        "estimate": {"measurements": measured, "decks": decks, "known": ["known.parquet"]},
+        "decide_claims": {"estimates": "estimates.parquet"},
+        "draw_figures": {"estimates": "estimates.parquet", "measurements": measured,
+                         "deck": "decks/facts.parquet"},
+        "write_page": {**tables, "figures": figures, "arch": "arch.json"},
+    }  # fmt: skip
+    return given.get(stage, {"facts": FACTS})
+
+
+def spec(plan: Plan) -> str:
+    """Every slice that one of the stages asks for."""
+    estimands = {n: s for n, s in default_estimands().items() if s.metric == "exact_answer"}
+    claims = [name for name, s in default_claims().items() if s.estimand in estimands]
+    sections = ("world", "statistics", "estimands", "claims", "report")
+    slices = {name: plan.section(name) for name in sections}
+    slices["estimands"] = {name: slices["estimands"][name] for name in estimands}
+    slices["claims"] = {name: slices["claims"][name] for name in claims}
+    more = {"margins": plan.margins(), "requested": plan.requested(), "source": "embedded"}
+    return provenance.canonical(slices | more | {"wildcards": {}})
+
+
+def run_all(folder: Path, hash_seed: str) -> dict[str, bytes]:
+    """Run the stages in a folder; the bytes of what they wrote, by name."""
+    environment = os.environ | {"PYTHONHASHSEED": hash_seed, "RAYON_NUM_THREADS": "2"}
+    arch = {"model_type": "llama", "n_blocks": 1, "width": 8, "vocabulary": 64}
+    (folder / "arch.json").write_text(json.dumps(arch))
+    plan = read_config({})
+    for stage, outputs in OUTPUTS.items():
+        if stage == "estimate":
+            subprocess.run([sys.executable, "-c", MEASURED], cwd=folder, check=True)
+        script = SCRIPTS / f"{stage}.py"
+        io = {"in": inputs(stage), "out": outputs, "state": "state"}
+        done = subprocess.run(
+            [sys.executable, str(script), "--spec", spec(plan), "--io", json.dumps(io),
+             "--code", provenance.code_digest(script)],
+            cwd=folder, env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+    names = [name for outputs in OUTPUTS.values() for name in outputs.values()]
+    return {name: (folder / name).read_bytes() for name in names}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, bytes]]:
+    return [run_all(tmp_path_factory.mktemp(f"hash{seed}"), seed) for seed in ("0", "1")]
+
+
+def test_every_file_is_the_same_whatever_the_hash_seed(made: list[dict[str, bytes]]) -> None:
+    one, two = made
+    differ = [name for name in one if one[name] != two[name]]
+    assert not differ
+
+
+def test_the_seed_does_turn_the_order_of_sets() -> None:
+    code = "print(list({'forget', 'retain', 'dev', 'never_seen', 'touched', 'untouched'}))"
+    orders = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True, check=True,
+        ).stdout
+        for seed in ("0", "1")
+    }  # fmt: skip
+    assert len(orders) == 2
