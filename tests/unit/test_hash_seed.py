@@ -71,7 +71,12 @@ def spec(plan: Plan) -> str:
     slices = {name: plan.section(name) for name in sections}
     slices["estimands"] = {name: slices["estimands"][name] for name in estimands}
     slices["claims"] = {name: slices["claims"][name] for name in claims}
-    more = {"margins": plan.margins(), "requested": plan.requested(), "source": "embedded"}
+    more = {
+        "margins": plan.margins(),
+        "requested": plan.requested(),
+        "source": "embedded",
+        "own": False,
+    }
     return provenance.canonical(slices | more | {"wildcards": {}})
 
 
