@@ -43,10 +43,12 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        f"{OUT}/world/audit.parquet",
-        f"{OUT}/tables/claims.parquet",
-        f"{OUT}/report/index.html",
+        everything(),
 
 
 onsuccess:
     say_result()
+
+
+onerror:
+    say_failure(log)

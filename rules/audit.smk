@@ -2,7 +2,7 @@
 
 
 rule audit_world:
-    """Stops the run on a leak; models wait for it but do not depend on what it says."""
+    """Stops the run on a leak. First in line; models do not depend on what it says."""
     input:
         decks=deck_files(),
         edit_data=EDIT_DATA,

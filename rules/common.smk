@@ -1,7 +1,9 @@
 """Helpers of the other files: the typed config, the params of jobs, the files they need."""
 
 from pathlib import Path
+from time import time
 
+from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
 from residue.specs.arms import EDITS, OBJECTIVES
@@ -12,6 +14,7 @@ from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
 launch.prepare(workflow.basedir)
+STARTED = time()
 
 try:
     PLAN: Plan = read_config(config)
@@ -217,12 +220,58 @@ def all_known():
     ]
 
 
+# --- what `all` asks for -------------------------------------------------------------------
+
+
+def everything():
+    """Every file of the run. Were only the last ones asked for, an edit whose run broke off midway
+    would leave old tables and "nothing to be done" behind: Snakemake does not miss a file
+    that only a finished job reads."""
+    numbers = range(PLAN.config.pairs)
+    runs = [
+        {"arm": arm, "pair": pair, "seed": seed, "condition": "plain"}
+        for arm, pair, seed in PLAN.runs()
+    ]
+    pairs = [{"pair": pair} for pair in numbers]
+    roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
+    trained = [run for run in runs if run["arm"] not in UNEDITED]
+    asked = [run | {"deck": deck} for run in runs for deck in PLAN.decks()]
+    makers = "read_data" if PLAN.own_data else "build_decks build_edit_data"
+    jobs = {
+        f"{makers} audit_world": [{}],
+        "estimate decide_claims draw_figures write_page": [{}],
+        "describe_model adopt_model": roles,
+        "train_arm": trained,
+        "record measure": asked,
+        "find_known": pairs,
+    }
+    if PLAN.config.model.source == "embedded":
+        jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
+    return [
+        str(path).format(**wildcards)
+        for names, each in jobs.items()
+        for name in names.split()
+        for wildcards in each
+        for path in getattr(rules, name).output
+    ]
+
+
 # --- what a person reads at the end --------------------------------------------------------
 
 
 def say_result():
-    """After a good run: the scorecard and where the page is."""
+    """After a good run: the scorecard, what ran and what was reused, where the page is."""
     from residue.cli import scorecard
 
-    print(scorecard(Path(OUT)))
-    print(f"page: {shown(Path(OUT, 'report', 'index.html').resolve())}")
+    page = Path(OUT, "report", "index.html")
+    if Path(OUT, "tables", "claims.parquet").is_file():
+        print(scorecard(Path(OUT)))
+    print(account.of_run(everything(), STARTED))
+    if page.is_file():
+        print(f"page: {shown(page.resolve())}")
+
+
+def say_failure(log):
+    """After a failed run: which jobs, the end of their logs, and the sentence that says why."""
+    files = [log] if isinstance(log, str) else log
+    print(account.of_failure(map(Path, files)))

@@ -5,7 +5,6 @@ rule train_arm:
     input:
         model=base_files,
         edit_data=EDIT_DATA,
-        after=ancient(rules.audit_world.output.audit),
     output:
         weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
         history=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/history.parquet",

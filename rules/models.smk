@@ -6,7 +6,6 @@ rule pretrain_model:
     input:
         facts=FACTS,
         tokenizer=tokenizer_files(),
-        after=ancient(rules.audit_world.output.audit),
     output:
         config=f"{OUT}/models/pair{{pair}}/{{role}}/config.json",
         weights=f"{OUT}/models/pair{{pair}}/{{role}}/model.safetensors",
@@ -59,7 +58,6 @@ rule adopt_model:
     """An unedited model as an arm of no steps."""
     input:
         model=model_files,
-        after=ancient(rules.audit_world.output.audit),
     output:
         arm=f"{OUT}/arms/{{role}}/pair{{pair}}/seed0/arm.json",
     log:

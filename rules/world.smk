@@ -12,6 +12,7 @@ rule build_decks:
         f"{OUT}/logs/build_decks.log",
     benchmark:
         f"{OUT}/benchmarks/build_decks.tsv"
+    priority: 10
     conda:
         ENV
     threads: 1
@@ -34,6 +35,7 @@ rule build_edit_data:
         f"{OUT}/logs/build_edit_data.log",
     benchmark:
         f"{OUT}/benchmarks/build_edit_data.tsv"
+    priority: 10
     conda:
         ENV
     threads: 1
@@ -57,6 +59,7 @@ rule train_tokenizer:
         f"{OUT}/logs/train_tokenizer.log",
     benchmark:
         f"{OUT}/benchmarks/train_tokenizer.tsv"
+    priority: 10
     conda:
         ENV
     threads: 1

@@ -12,6 +12,9 @@ with stage.open() as job:
     items = read_parquet(job.input("deck"))
     with open_arm(job.input("arm"), device=job.device) as arm:
         detached = arm.detached if arm.arm["steps"] else None
-        batches = record(arm.model, arm.tokenizer, items, spec, detached=detached)
+        batches = job.watched(
+            record(arm.model, arm.tokenizer, items, spec, detached=detached),
+            len(items), "items", lambda batch: batch.generations.num_rows,
+        )  # fmt: skip
         outputs = [job.output(name) for name in ("generations", "tokens", "rows")]
         write_records(batches, *outputs)

@@ -1,4 +1,4 @@
-"""The command `residue`: what a run found, what it cost, the picture of its graph, its config keys.
+"""The command `residue`: what a run found, cost and left stale, its graph, its config keys.
 
 With ``--write FILE`` a command puts what it would print between ``<!-- command -->`` and
 ``<!-- /command -->`` of a Markdown file, so that documents show what the program made;
@@ -8,18 +8,15 @@ With ``--write FILE`` a command puts what it would print between ``<!-- command 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from residue import account, verify
 from residue.core import artifacts
 from residue.core.text import shown
-
-PARTS = ("world", "models", "arms", "records", "measurements", "tables", "report")
-"""Folders of a run."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,7 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
     told = "the schema and the table of every config key, made from the typed specs"
     made = commands.add_parser("reference", help=told, description=told)
     made.add_argument("--write", action="store_true", help="make config/schema.json and README.md")
+    _add_verify(commands)
     chosen = parser.parse_args(arguments)
+    if chosen.command == "verify":
+        sys.exit(say_stale(chosen.out, chosen.configfile))
     if chosen.command == "reference":
         reference(Path.cwd() / "config", write=chosen.write)
         return
@@ -54,6 +54,35 @@ def main(arguments: list[str] | None = None) -> None:
         print(text)
 
 
+def _add_verify(commands: Any) -> None:
+    command = commands.add_parser("verify", help="name every result that is stale")
+    command.add_argument("out", type=Path, nargs="?", help="a copy, if not the config's own `out`")
+    command.add_argument(
+        "--configfile", nargs="+", default=[], metavar="FILE", help="as snakemake was given it"
+    )
+
+
+def say_stale(out: Path | None, configfiles: list[str]) -> int:
+    """Print each stale result of the project in this folder with its reason; the exit code.
+
+    Lines go to standard output as ``path: reason``, what to do to standard error.
+    """
+    try:
+        found = verify.verify(verify.plan(Path.cwd(), configfiles), Path.cwd(), out)
+    except verify.PlanError as error:
+        sys.exit(f"snakemake could not plan this project:\n{error}")
+    if not found.seen and not found.stale:
+        sys.exit(f"{found.unmade[0]} and all others were never made; run snakemake first.")
+    for path, reason in found.stale:
+        print(shown(f"{path}: {reason}"))
+    counts = f"{len(found.stale)} stale of {found.seen}, {len(found.unmade)} not made yet"
+    for path in found.left_over:
+        print(shown(f"{path}: left over, no job of this config makes it"), file=sys.stderr)
+    mend = "; delete the stale ones and run snakemake again" if found.stale else ""
+    print(counts + mend, file=sys.stderr)
+    return 1 if found.stale else 0
+
+
 def scorecard(out: Path) -> str:
     """The claims table of a run."""
     from residue.report.scorecard import scorecard_text
@@ -66,16 +95,11 @@ def scorecard(out: Path) -> str:
 
 def ledger(out: Path) -> str:
     """Jobs, CPU-seconds and peak memory per rule, each job once."""
-    jobs: dict[str, dict[str, Any]] = {}
-    # Folders by name: an overlay's run may lie inside the default one's.
-    for path in (file for part in PARTS for file in sorted((out / part).rglob("*.manifest.json"))):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        key = json.dumps([manifest["stage"], manifest["spec"], manifest["inputs"]], sort_keys=True)
-        jobs[key] = manifest
+    jobs = account.jobs_of(account.manifests_in(out))
     if not jobs:
         sys.exit(f"{shown(out)} holds no manifests; run snakemake first, or name the run's folder.")
     stages: dict[str, list[dict[str, Any]]] = {}
-    for job in jobs.values():
+    for job in jobs:
         stages.setdefault(job["stage"], []).append(job)
     lines = ["| rule | jobs | CPU-s | CPU-s per job | peak MB |", "|---|---|---|---|---|"]
     for stage, rows in sorted(stages.items(), key=lambda item: -_cpu_seconds(item[1])):
@@ -83,7 +107,7 @@ def ledger(out: Path) -> str:
         lines.append(
             f"| {shown(stage)} | {len(rows)} | {cpu:.1f} | {cpu / len(rows):.1f} | {peak:.0f} |"
         )
-    lines.append(f"| all | {len(jobs)} | {_cpu_seconds(list(jobs.values())):.1f} | | |")
+    lines.append(f"| all | {len(jobs)} | {_cpu_seconds(jobs):.1f} | | |")
     return "\n".join(lines)
 
 
@@ -93,12 +117,14 @@ def _cpu_seconds(jobs: list[dict[str, Any]]) -> float:
 
 def rulegraph(project: Path) -> str:
     """The rules of a project as a mermaid block for Markdown, the same text at every call."""
-    command = [sys.executable, "-m", "snakemake", "--rulegraph", "mermaid-js", "--quiet", "all"]
+    # Not of the target `all`, which asks for every file: its arrows would hide the others.
+    command = [sys.executable, "-m", "snakemake", "write_page", "--rulegraph", "mermaid-js"]
+    command += ["--quiet", "all"]
     done = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True)
-    names = dict(re.findall(r"^\s*(id\d+)\[(\w+)\]", done.stdout, flags=re.MULTILINE))
-    arrows = re.findall(r"^\s*(id\d+) --> (id\d+)", done.stdout, flags=re.MULTILINE)
-    # Snakemake numbers rules and orders arrows by hashes, which differ from process to process.
-    lines = sorted(f"    {names[start]} --> {names[end]}" for start, end in arrows)
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", done.stdout))
+    arrows = re.findall(r"(id\d+) --> (id\d+)", done.stdout)
+    # Sorted by name: Snakemake's own order and numbers differ from call to call.
+    lines = sorted(f"    {names[before]} --> {names[after]}" for before, after in arrows)
     return "\n".join(["```mermaid", "flowchart TB", *lines, "```"])
 
 

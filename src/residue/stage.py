@@ -21,12 +21,12 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from residue.core import artifacts, card, methods, provenance, seeds
+from residue.core import artifacts, card, methods, provenance, refusals, seeds
 from residue.core.process import die_with_parent, peak_memory_mb
 from residue.core.text import SafeFormatter, shown
 from residue.specs.fields import load
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Spec = TypeVar("Spec")
+Part = TypeVar("Part")
 log = logging.getLogger("residue")
 
 VERSIONED = ("numpy", "pandas", "pyarrow", "scipy", "tokenizers", "torch", "transformers", "peft")
@@ -50,8 +51,8 @@ for _variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
 
-class SourceChangedError(RuntimeError):
-    """The source was edited between the planning of a job and its start."""
+SECONDS_BETWEEN_LINES = 10.0
+"""A job that takes longer says how far it is, this often."""
 
 
 class Job:
@@ -121,6 +122,11 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    @property
+    def folder(self) -> Path:
+        """Where the outputs go."""
+        return Path(next(iter(self._outputs.values()))).parent
+
     def final(self, name: str) -> Path:
         """The final name of an output, for paths that one output writes about another."""
         return Path(self._outputs[name])
@@ -136,6 +142,21 @@ class Job:
     def write_text(self, name: str, text: str) -> None:
         """Write a text output."""
         self.output(name).write_text(text, encoding="utf-8")
+
+    def watched(
+        self, parts: Iterable[Part], total: int, unit: str, size: Callable[[Part], int]
+    ) -> Iterator[Part]:
+        """Pass parts on, and log every ten seconds how many units of the total are done."""
+        started = spoke = time.monotonic()
+        done = 0
+        for part in parts:
+            yield part
+            done += size(part)
+            now = time.monotonic()
+            if now - spoke >= SECONDS_BETWEEN_LINES:
+                spoke = now
+                left = (now - started) * (total - done) / max(done, 1)
+                log.info("%d of %d %s, about %.0f s left", done, total, unit, left)
 
     @property
     def state_dir(self) -> Path:
@@ -162,9 +183,13 @@ class Job:
             record = manifest | {"output": str(final), "sha256": provenance.file_digest(staged)}
             note = provenance.manifest_path(staged)
             artifacts.write_json(note, record)
-            if final.is_dir():
-                shutil.rmtree(final)
-            os.replace(staged, final)
+            if final.is_dir():  # out of the way at once: a folder is not removed in one step
+                aside = staged.with_name(f"{staged.name}-old")
+                os.replace(final, aside)
+                os.replace(staged, final)
+                shutil.rmtree(aside)
+            else:
+                os.replace(staged, final)
             os.replace(note, provenance.manifest_path(final))
         shutil.rmtree(self._state_folder(), ignore_errors=True)
 
@@ -215,7 +240,8 @@ def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
             job.discard()
         if isinstance(error, Exception):
             log.exception("%s stopped", name)
-            print(shown(f"ERROR {name}: {error}", LONGEST_ERROR), flush=True)
+            said = refusals.sentence(error, job.folder if job is not None else Path())
+            print(shown(f"ERROR {name}: {said}", LONGEST_ERROR), flush=True)
             raise SystemExit(1) from None
         raise
     log.info("%s done: %.1f CPU-s", name, time.process_time())
@@ -255,8 +281,8 @@ def _flat(values: Iterable[str | list[str]]) -> list[str]:
 
 def _checked(path: str) -> str:
     """Digest of an input; `StaleFileError` where the file is not what its manifest says."""
-    provenance.check(path)
-    return provenance.file_digest(path)
+    manifest = provenance.check(path)
+    return str(manifest["sha256"]) if manifest else provenance.file_digest(path)
 
 
 def _remove(path: Path) -> None:

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.workflow.graph import copy_project, snakemake
+from tests.end_to_end.drill import DRILL, OUT, drill, tables
+from tests.workflow.graph import copy_project, run_job, snakemake
 
 pytestmark = pytest.mark.end_to_end
-DRILL = ("--configfile", "config/drill.yaml")
-OUT = Path("results/drill")
-
-
-def tables(project: Path) -> dict[str, bytes]:
-    """Every published file but logs, benchmarks, manifests and arm weights' time stamps."""
-    out = project / OUT
-    skipped = {"logs", "benchmarks", ".state"}
-    return {
-        str(path.relative_to(out)): path.read_bytes()
-        for path in sorted(out.rglob("*"))
-        if path.is_file()
-        and path.relative_to(out).parts[0] not in skipped
-        and not path.name.endswith(".manifest.json")
-        and not path.name.startswith(".")
-    }
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One finished drill run."""
-    project = copy_project(tmp_path_factory.mktemp("drill"))
-    snakemake(project, "--cores", "2", *DRILL)
-    return project
+linux = pytest.mark.skipif(sys.platform != "linux", reason="jobs are found in Linux's /proc")
 
 
 def test_after_a_full_run_there_is_nothing_to_do(done: Path) -> None:
@@ -67,22 +40,95 @@ def test_one_core_gives_the_same_bytes(done: Path, tmp_path: Path) -> None:
     assert tables(project) == tables(done)
 
 
-@pytest.mark.parametrize("seconds", [6, 14])
-def test_a_kill_midway_loses_the_job_at_hand_and_nothing_else(
-    done: Path, tmp_path: Path, seconds: int
+@linux
+def test_a_run_killed_many_times_ends_with_the_same_bytes(done: Path, tmp_path: Path) -> None:
+    fresh = copy_project(tmp_path / "fresh")
+    drill(fresh, tmp_path, tables(done), kills=6, within=4, seed=1)
+
+
+@linux
+def test_a_rerun_after_an_edit_killed_many_times_forgets_nothing(
+    done: Path, tmp_path: Path
 ) -> None:
-    project = copy_project(tmp_path)
-    environment = os.environ | {"PYTHONPATH": str(project / "src")}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "snakemake", "--cores", "2", *DRILL],
-        cwd=project, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    time.sleep(seconds)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    snakemake(project, "--unlock", *DRILL)
-    snakemake(project, "--cores", "2", *DRILL)
-    assert tables(project) == tables(done)
+    """Old results of every stage are there, so a job that is lost must be missed all the same."""
+    edited, undisturbed = tmp_path / "edited", tmp_path / "undisturbed"
+    shutil.copytree(done, edited)
+    edit(edited, "measures: {known: {least: 2}}\nstatistics: {level: 0.9}")
+    shutil.copytree(edited, undisturbed)
+    snakemake(undisturbed, "--cores", "2", *DRILL)
+    truth = tables(undisturbed)
+    assert truth != tables(done)
+    drill(edited, tmp_path, truth, kills=4, within=1.5, seed=2)
+
+
+def edit(project: Path, text: str) -> None:
+    """Add to the drill's config."""
+    with (project / "config/drill.yaml").open("a") as config:
+        config.write(f"\n{text}\n")
+
+
+def test_a_job_that_fails_after_an_edit_is_missed_by_the_next_run(
+    done: Path, tmp_path: Path
+) -> None:
+    """The tables made before the edit are still there; that must not pass for done."""
+    clone = tmp_path / "clone"
+    shutil.copytree(done, clone)
+    edit(clone, "statistics: {level: 0.9}")
+    script = clone / "workflow_scripts/estimate.py"
+    whole = script.read_text()
+    script.write_text(whole.replace("as job:\n", "as job:\n    raise ValueError('no luck.')\n", 1))
+    failed = snakemake(clone, "--cores", "2", *DRILL, check=False)
+    assert failed.returncode != 0
+    assert failed.stdout.count("ERROR estimate: no luck.") == 2, (
+        "in the log's end, and as the reason"
+    )
+    assert f"log: {OUT}/logs/estimate.log" in failed.stdout
+    script.write_text(whole)
+    again = snakemake(clone, "--cores", "2", *DRILL)
+    assert "ran:       4 jobs" in again.stdout
+    assert "reused:   29 jobs" in again.stdout
+    assert "page: " in again.stdout
+
+
+def test_snakemake_itself_plans_every_job_that_an_edit_touches(done: Path, tmp_path: Path) -> None:
+    """The audit and the estimates depend on one section and not on each other."""
+    clone = tmp_path / "clone"
+    shutil.copytree(done, clone)
+    edit(clone, "statistics: {level: 0.9}")
+    planned = snakemake(clone, "-n", "-p", "--workflow-profile", "none", *DRILL).stdout
+    jobs = [
+        line.split("workflow_scripts/")[1].split(".py")[0]
+        for line in planned.splitlines()
+        if "exec python" in line
+    ]
+    assert sorted(jobs) == [
+        "audit_world",
+        "decide_claims",
+        "draw_figures",
+        "estimate",
+        "write_page",
+    ]
+
+
+def test_a_lost_file_is_made_again(done: Path, tmp_path: Path) -> None:
+    """Also one that nothing still to be made would read."""
+    clone = tmp_path / "clone"
+    shutil.copytree(done, clone)
+    (clone / OUT / "arms/npo/pair0/seed1/history.parquet").unlink()
+    assert "train_arm" in snakemake(clone, "-n", "--workflow-profile", "none", *DRILL).stdout
+
+
+def test_after_a_kill_snakemake_names_the_way_on(done: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    shutil.copytree(done, clone)
+    edit(clone, "statistics: {level: 0.9}")
+    for mark in ("0.input.lock", "0.output.lock"):
+        name = "data/facts.tsv" if "input" in mark else f"{OUT}/tables/estimates.parquet"
+        (clone / ".snakemake/locks").mkdir(exist_ok=True)
+        (clone / ".snakemake/locks" / mark).write_text(name + "\n")
+    refused = snakemake(clone, "--cores", "2", *DRILL, check=False)
+    assert refused.returncode != 0
+    assert "--unlock" in refused.stdout + refused.stderr
 
 
 def test_touch_comment_and_clone_rerun_nothing(done: Path, tmp_path: Path) -> None:
@@ -119,18 +165,6 @@ def test_a_job_runs_outside_snakemake_from_its_logged_command(done: Path, tmp_pa
     claims = clone / OUT / "tables/claims.parquet"
     before = claims.read_bytes()
     claims.unlink()
-    environment = os.environ | {"PYTHONPATH": str(clone / "src"), "RESIDUE_ROOT": str(clone)}
-    subprocess.run(["bash", "-c", command.strip()], cwd=clone, env=environment, check=True)
+    done_again = run_job(clone, command)
+    assert done_again.returncode == 0, done_again.stdout + done_again.stderr
     assert claims.read_bytes() == before
-
-
-def test_a_damaged_record_is_found_by_its_reader(done: Path, tmp_path: Path) -> None:
-    clone = tmp_path / "clone"
-    shutil.copytree(done, clone)
-    record = next((clone / OUT / "records").rglob("generations.parquet"))
-    record.write_bytes(record.read_bytes()[:-10])
-    failed = snakemake(clone, "--cores", "1", "--forcerun", "measure", *DRILL, check=False)
-    assert failed.returncode != 0
-    assert "is not what its manifest says" in failed.stdout + failed.stderr
-    manifest = json.loads(record.with_name("generations.parquet.manifest.json").read_text())
-    assert manifest["stage"] == "record"

@@ -135,6 +135,69 @@ def test_a_killed_job_leaves_no_final_name_and_the_next_run_is_clean(tmp_path: P
     assert not list((tmp_path / "out").glob("*.tmp-*"))
 
 
+KILLED_AT = """
+import os, signal
+replace, calls = os.replace, []
+def dying(*names):
+    if len(calls) == {after}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    calls.append(names)
+    replace(*names)
+os.replace = dying
+"""
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_a_kill_amid_publishing_leaves_whole_files_and_a_rerun_mends(
+    tmp_path: Path, after: int
+) -> None:
+    """Two outputs and their manifests get their names in four steps; killed before each of them."""
+    assert Stage(tmp_path).run().returncode == 0
+    old = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
+    (tmp_path / "source.txt").write_text("hello")
+    made = Stage(tmp_path)
+    (tmp_path / "source.txt").write_text("good-bye")
+    made.script.write_text(KILLED_AT.format(after=after) + made.script.read_text())
+    killed = made.run()
+    assert killed.returncode == (-signal.SIGKILL if after < 4 else 0)
+    texts = {
+        json.loads((tmp_path / "out/first.json").read_text())["text"],
+        (tmp_path / "out/second.txt").read_text(),
+    }
+    assert texts <= {"hello", "good-bye"}
+    assert set(old) <= set(made.files())
+    again = Stage(tmp_path)
+    assert again.run().returncode == 0
+    assert made.files() == sorted(old)
+    assert {
+        name: (tmp_path / "out" / name).read_bytes() for name in old if "manifest" not in name
+    } == {name: content for name, content in old.items() if "manifest" not in name}
+
+
+def test_a_long_job_says_how_far_it_is(tmp_path: Path) -> None:
+    middle = (
+        "stage.SECONDS_BETWEEN_LINES = 0.0\n"
+        "        for _ in job.watched([[1, 2], [3]], 3, 'items', len): pass"
+    )
+    done = Stage(tmp_path, middle=middle).run()
+    assert done.returncode == 0, done.stdout
+    assert "2 of 3 items, about 0 s left" in done.stdout
+    assert "3 of 3 items, about 0 s left" in done.stdout
+
+
+def test_a_folder_is_replaced_in_one_step(tmp_path: Path) -> None:
+    """The old folder has its name until the new one takes it; nothing of the old one stays."""
+    middle = "(job.output_folder('second') / 'new.txt').write_text('new')"
+    made = Stage(tmp_path, middle=middle)
+    script = made.script.read_text()
+    made.script.write_text(script[: script.index("    job.write_text")])
+    (tmp_path / "out/second.txt").mkdir(parents=True)
+    (tmp_path / "out/second.txt/old.txt").write_text("old")
+    assert made.run().returncode == 0
+    assert [path.name for path in (tmp_path / "out/second.txt").iterdir()] == ["new.txt"]
+    assert not list((tmp_path / "out").glob(".*"))
+
+
 def test_source_that_changed_after_planning_is_refused(tmp_path: Path) -> None:
     made = Stage(tmp_path)
     done = made.run(code="0123456789abcdef0123")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from residue import verify
+from residue.verify import Job
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = (
@@ -25,22 +25,6 @@ PARTS = (
 )
 
 
-@dataclass(frozen=True)
-class Job:
-    """One planned job. `after` inputs order jobs without making one depend on the other's bytes."""
-
-    rule: str
-    wildcards: tuple[tuple[str, str], ...]
-    spec: str
-    code: str
-    inputs: frozenset[str]
-    outputs: frozenset[str]
-
-    @property
-    def key(self) -> tuple[str, tuple[tuple[str, str], ...]]:
-        return self.rule, self.wildcards
-
-
 def copy_project(to: Path) -> Path:
     """The parts of the project that make a graph, copied so that a test may edit them."""
     for part in PARTS:
@@ -51,6 +35,19 @@ def copy_project(to: Path) -> Path:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
     return to
+
+
+def run_job(project: Path, command: str) -> subprocess.CompletedProcess[str]:
+    """Run a job's own command, as a dry run with `-p` prints it, outside Snakemake and its log."""
+    folders = [str(Path(sys.executable).parent), os.environ["PATH"]]
+    environment = os.environ | {
+        "PATH": os.pathsep.join(folders), "PYTHONPATH": str(project / "src"),
+        "RESIDUE_ROOT": str(project),
+    }  # fmt: skip
+    bare = command[command.index("exec python") :].split(" > ")[0]
+    return subprocess.run(
+        ["bash", "-c", bare], cwd=project, env=environment, capture_output=True, text=True
+    )
 
 
 def snakemake(
@@ -68,32 +65,8 @@ def snakemake(
 
 
 def plan(project: Path, *arguments: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], Job]:
-    """Every job of a full run, whatever is there already."""
-    done = snakemake(project, "-n", "-F", "-p", "--workflow-profile", "none", *arguments)
-    jobs = [_job(line) for line in done.stdout.splitlines() if "exec python" in line]
-    assert jobs, done.stdout + done.stderr
-    return {job.key: job for job in jobs}
-
-
-def _job(line: str) -> Job:
-    words = shlex.split(line)
-    value = {word: words[i + 1] for i, word in enumerate(words[:-1]) if word.startswith("--")}
-    io = json.loads(value["--io"])
-    inputs = {p for name, each in io["in"].items() if name != "after" for p in _flat(each)}
-    outputs = {p for each in io["out"].values() for p in _flat(each)}
-    wildcards = json.loads(value["--spec"])["wildcards"]
-    return Job(
-        rule=Path(words[words.index("python") + 1]).stem,
-        wildcards=tuple(sorted(wildcards.items())),
-        spec=value["--spec"],
-        code=value["--code"],
-        inputs=frozenset(inputs),
-        outputs=frozenset(outputs),
-    )
-
-
-def _flat(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
+    """Every job of a full run by its key. `arguments`: none, or ``--configfile`` and its files."""
+    return {job.key: job for job in verify.plan(project, arguments[1:])}
 
 
 def rerun(before: dict, after: dict, changed_files: frozenset[str] = frozenset()) -> set[Job]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -100,6 +101,15 @@ def test_sources_of_the_graph_are_declared(project: Path) -> None:
     made = {path for job in jobs for path in job.outputs}
     sources = {path for job in jobs for path in job.inputs} - made
     assert sources == {"data/facts.tsv"}
+
+
+def test_all_asks_for_every_file(project: Path) -> None:
+    """Snakemake misses a lost file only if something asks for it."""
+    done = snakemake(project, "-n", "-F", "--workflow-profile", "none")
+    asked = re.search(r"rule all:\n +input: (.*)", done.stdout)
+    assert asked
+    made = {path for job in plan(project).values() for path in job.outputs}
+    assert set(asked[1].split(", ")) == made
 
 
 def test_no_default_plan_exceeds_the_job_budget(project: Path) -> None:

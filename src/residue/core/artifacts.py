@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from residue.core import provenance
 from residue.core.text import shown
 
 if TYPE_CHECKING:
@@ -38,9 +39,13 @@ def read_parquet(
     path: str | os.PathLike[str], columns: Sequence[str] | None = None
 ) -> pd.DataFrame:
     """Read a table; lists come back as numpy arrays."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    frame: pd.DataFrame = pq.read_table(os.fspath(path), columns=columns).to_pandas()
+    try:
+        frame: pd.DataFrame = pq.read_table(os.fspath(path), columns=columns).to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, "Parquet", error) from error
     return frame
 
 
@@ -60,4 +65,18 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
 
 def read_json(path: str | os.PathLike[str]) -> Any:
     """Read JSON."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _damaged(path, "JSON", error) from error
+
+
+def _damaged(path: str | os.PathLike[str], form: str, error: Exception) -> Exception:
+    """What to raise for a file that does not read as its form; a file that cannot be opened at all
+    keeps the system's own reason."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    return provenance.StaleFileError(
+        f"{os.fspath(path)} is not whole {form} ({shown(error, 200)}); put a whole file there, or "
+        "delete it and run snakemake again."
+    )

@@ -7,6 +7,7 @@ really runs on a card.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import platform
 import re
@@ -18,6 +19,12 @@ from pathlib import Path
 from typing import Literal
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+CARDS = Path("/proc/driver/nvidia/gpus")
+"""Where NVIDIA's driver for Linux lists its cards: one folder per card, named by its place on the
+bus, with a file `information` that holds its UUID."""
+
+LOG = logging.getLogger(__name__)
 
 
 def present(device: Device = "auto") -> bool:
@@ -31,10 +38,9 @@ def present(device: Device = "auto") -> bool:
 
 def _has_cuda() -> bool:
     """A driver with a card, and a torch that was built for CUDA."""
-    cards = Path("/proc/driver/nvidia/gpus")
-    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not cards.is_dir():
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "" or not CARDS.is_dir():
         return False
-    return any(cards.iterdir()) and _torch_cuda_version() is not None
+    return any(CARDS.iterdir()) and _torch_cuda_version() is not None
 
 
 def _torch_cuda_version() -> str | None:
@@ -65,11 +71,35 @@ def describe(device: str) -> str:
     return f"{device} ({platform.machine()})"
 
 
+def name(device: str) -> str:
+    """The card itself: its UUID where the driver tells it, else what `CUDA_VISIBLE_DEVICES` says.
+
+    An index counts visible cards in bus order (`held` makes CUDA count so too), a UUID may be
+    shortened; both lead to the one UUID, so two ways to name a card are one lock.
+    """
+    if device != "cuda":
+        return device
+    wanted = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip() or "0"
+    uuids = _uuids()
+    if wanted.isdecimal() and int(wanted) < len(uuids):
+        return uuids[int(wanted)]
+    return next((uuid for uuid in uuids if uuid.startswith(wanted)), f"cuda-{wanted}")
+
+
+def _uuids() -> list[str]:
+    """UUIDs of the cards in bus order; empty where the driver does not list them."""
+    cards = sorted(CARDS.iterdir()) if CARDS.is_dir() else []
+    found = [
+        re.search(r"^GPU UUID:\s*(\S+)", (card / "information").read_text(), flags=re.MULTILINE)
+        for card in cards
+    ]
+    return [each[1] for each in found if each]
+
+
 def lock_path(device: str) -> Path:
     """The lock file of a card: in the system's temporary folder, shared by every checkout."""
-    index = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0] or "0"
-    name = re.sub(r"[^\w.-]", "_", f"{device}-{index}")
-    return Path(tempfile.gettempdir()) / f"residue-{name}.lock"
+    safe = re.sub(r"[^\w.-]", "_", name(device))
+    return Path(tempfile.gettempdir()) / f"residue-{safe}.lock"
 
 
 @contextmanager
@@ -77,11 +107,27 @@ def held(device: str) -> Iterator[None]:
     """Hold the card for the duration of the block; wait for whoever has it. Nothing on the CPU.
 
     Snakemake's ``--resources gpu=1`` keeps one run's jobs apart; this keeps two runs, or an
-    orphan and a run, apart.
+    orphan and a run, apart. The kernel frees the lock of a process that dies.
     """
     if device == "cpu":
         yield
         return
-    with lock_path(device).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    lock = _open_lock(lock_path(device))
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            LOG.info("waiting for %s, which another process holds", name(device))
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)
+
+
+def _open_lock(path: Path) -> int:
+    """Open to read if it is there: another user's file in a shared folder is not ours to write."""
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)

@@ -149,7 +149,27 @@ def manifest_path(output: str | os.PathLike[str]) -> Path:
 
 
 class StaleFileError(RuntimeError):
-    """A file is not what its manifest says."""
+    """A file is not what its manifest says, or cannot be read as what its name says."""
+
+
+def read_manifest(output: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """The manifest of an output; None where there is none (a source).
+
+    Raises `StaleFileError` where it cannot be read: it was cut short or edited.
+    """
+    path = manifest_path(output)
+    if not path.is_file():
+        return None
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(manifest["sha256"], str):
+            return manifest
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise StaleFileError(
+        f"{path} is not a whole manifest (it was cut short or edited); delete it and "
+        f"{os.fspath(output)} and run snakemake again."
+    )
 
 
 def check(path: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -157,11 +177,8 @@ def check(path: str | os.PathLike[str]) -> dict[str, Any] | None:
 
     Raises `StaleFileError` where the bytes differ: the file was cut short, edited or replaced.
     """
-    record = manifest_path(path)
-    if not record.is_file():
-        return None
-    manifest: dict[str, Any] = json.loads(record.read_text(encoding="utf-8"))
-    if file_digest(path) != manifest["sha256"]:
+    manifest = read_manifest(path)
+    if manifest is not None and file_digest(path) != manifest["sha256"]:
         raise StaleFileError(
             f"{os.fspath(path)} is not what its manifest says (it was cut short, edited or "
             f"replaced); delete it and run snakemake again."

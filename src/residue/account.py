@@ -1,0 +1,108 @@
+"""What a run did, for whoever started it: jobs and their cost, or what went wrong and where."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+from calendar import timegm
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from time import strptime
+from typing import Any
+
+from residue.core import provenance
+from residue.core.text import shown
+
+PARTS = ("world", "models", "arms", "records", "measurements", "tables", "report")
+"""Folders of a run, by name: an overlay's run may lie inside the default one's."""
+
+LAST_LINES = 8
+"""Lines shown of a failed job's log."""
+
+LONGEST_LINE = 2000
+"""Characters shown of one."""
+
+_FAILED = re.compile(
+    r"workflow_scripts/(?P<stage>\w+)\.py.*> (?P<log>\S+) 2>&1' "
+    r"(?:returned non-zero exit status (?P<status>\d+)|died with <Signals\.(?P<signal>\w+))"
+)
+"""How Snakemake reports a failed job in its own log."""
+
+
+def manifests_in(out: Path) -> list[Path]:
+    """The manifests of one run, sorted."""
+    return sorted(file for part in PARTS for file in (out / part).rglob("*.manifest.json"))
+
+
+def jobs_of(manifests: Iterable[Path]) -> list[dict[str, Any]]:
+    """The manifest of each job once, however many files it wrote; files that are gone are left
+    out."""
+    jobs = {}
+    for path in manifests:
+        if path.is_file():
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+            key = [manifest["stage"], manifest["spec"], manifest["inputs"]]
+            jobs[json.dumps(key, sort_keys=True)] = manifest
+    return list(jobs.values())
+
+
+def of_run(outputs: Iterable[str], since: float) -> str:
+    """Jobs that ran since a time (seconds of the epoch) and jobs whose files were there already,
+    each with its CPU-seconds."""
+    ran: list[dict[str, Any]] = []
+    reused: list[dict[str, Any]] = []
+    for job in jobs_of(map(provenance.manifest_path, outputs)):
+        finished = timegm(strptime(job["finished"], "%Y-%m-%dT%H:%M:%SZ"))
+        (ran if finished >= int(since) else reused).append(job)
+    return "\n".join(
+        f"{what + ':':8}{len(jobs):4} jobs {_cpu(jobs):8.1f} CPU-s{note}{_named(jobs)}"
+        for what, jobs, note in (("ran", ran, ""), ("reused", reused, ", spent before"))
+        if jobs
+    )
+
+
+def of_failure(logs: Iterable[Path]) -> str:
+    """From Snakemake's logs: each failed job's last lines, then the sentences that say why."""
+    text = "\n".join(log.read_text("utf-8", "replace") for log in logs if log.is_file())
+    shown, reasons = [], []
+    for job in _FAILED.finditer(text):
+        path = Path(job["log"])
+        lines = _lines(path)
+        shown += [f"--- end of {path}", *lines[-LAST_LINES:]]
+        reasons += [_reason(job, lines), f"  log: {path}"]
+    if not reasons:
+        return "No job failed by itself; Snakemake's message above says what went wrong."
+    return "\n".join(
+        [*shown, "---", *reasons, "Finished files are kept: mend it, then start again."]
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        return []
+    text = path.read_text(encoding="utf-8", errors="replace").rstrip()
+    return [shown(line, LONGEST_LINE) for line in text.split("\n")] if text else []
+
+
+def _reason(job: re.Match[str], lines: list[str]) -> str:
+    said = [line for line in lines if line.startswith("ERROR ")]
+    if said:
+        return said[-1]
+    # A shell reports a child's death by a signal as 128 + its number.
+    number = int(job["status"] or 0) - 128
+    name = job["signal"] or {each.value: each.name for each in signal.Signals}.get(number)
+    if name:
+        hint = "; often memory ran out, so try fewer --cores" if name == "SIGKILL" else ""
+        return f"ERROR {job['stage']}: was ended from outside by {name}{hint}."
+    return f"ERROR {job['stage']}: {lines[-1] if lines else 'it wrote nothing into its log.'}"
+
+
+def _cpu(jobs: list[dict[str, Any]]) -> float:
+    return sum(float(job["cpu_seconds"]) for job in jobs)
+
+
+def _named(jobs: list[dict[str, Any]]) -> str:
+    counts = Counter(job["stage"] for job in jobs)
+    return f" ({', '.join(f'{name} {n}' for name, n in sorted(counts.items()))})" if jobs else ""
