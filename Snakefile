@@ -23,7 +23,16 @@ wildcard_constraints:
     deck=r"[a-z][a-z0-9_]*",
 
 
-include: "rules/world.smk"
+if PLAN.own_data:
+
+    include: "rules/data.smk"
+
+else:
+
+    include: "rules/world.smk"
+
+
+include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"

@@ -76,11 +76,27 @@ def io_of(wildcards, input, output):
 
 # --- which files and which methods a job needs ---------------------------------------------
 
+FACTS = "data/facts.tsv"
+FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
+EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+CLUSTERS = f"{OUT}/world/countries.parquet"
+FAULTS = f"{OUT}/world/faults.parquet"
+
+
+def deck_files():
+    """The decks of this run, whoever makes them."""
+    return [f"{OUT}/world/decks/{deck}.parquet" for deck in PLAN.decks()]
+
+
+def fault_files():
+    """What was wrong with users' files; the embedded world has none."""
+    return [FAULTS] if PLAN.own_data else []
+
 
 def tokenizer_files():
-    """The tokenizer: trained on the embedded world, or the local model's own."""
+    """The tokenizer: trained on the embedded world, or the local model's own with its config."""
     if PLAN.config.model.source == "local":
-        return local_files(PLAN.config.model.folder, "tokenizer*")
+        return local_files(PLAN.config.model.folder, "tokenizer*", "config.json")
     return [
         f"{OUT}/models/tokenizer/{name}"
         for name in ("tokenizer.json", "tokenizer_config.json")
@@ -93,8 +109,8 @@ def local_files(folder, *patterns):
         str(file) for pattern in patterns for file in Path(folder).glob(pattern)
     )
     if not found:
-        raise SpecError(
-            "model.folder", f"'{folder}' holds no {patterns[0]}; name a saved model."
+        raise WorkflowError(
+            f"config: model.folder: '{folder}' holds no {patterns[0]}; name a saved model."
         )
     return found
 
@@ -220,8 +236,9 @@ def everything():
     roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
     trained = [run for run in runs if run["arm"] not in UNEDITED]
     asked = [run | {"deck": deck} for run in runs for deck in PLAN.decks()]
+    makers = "read_data" if PLAN.own_data else "build_decks build_edit_data"
     jobs = {
-        "build_decks build_edit_data audit_world": [{}],
+        f"{makers} audit_world": [{}],
         "estimate decide_claims draw_figures write_page": [{}],
         "describe_model adopt_model": roles,
         "train_arm": trained,

@@ -4,7 +4,7 @@
 rule train_arm:
     input:
         model=base_files,
-        edit_data=rules.build_edit_data.output.edit_data,
+        edit_data=EDIT_DATA,
     output:
         weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
         history=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/history.parquet",

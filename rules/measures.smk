@@ -31,7 +31,7 @@ rule find_known:
     """Which facts the base knows, decided on other templates than those scored."""
     input:
         measurements=f"{OUT}/measurements/base/pair{{pair}}/seed0/plain/facts.parquet",
-        deck=f"{OUT}/world/decks/facts.parquet",
+        deck=FACTS_DECK,
     output:
         known=f"{OUT}/measurements/known/pair{{pair}}.parquet",
     log:
@@ -55,10 +55,7 @@ rule estimate:
     input:
         measurements=all_measurements(),
         known=all_known(),
-        decks=[
-            rules.build_decks.output.facts_deck,
-            rules.build_decks.output.orders_deck,
-        ],
+        decks=deck_files(),
     output:
         estimates=report(
             f"{OUT}/tables/estimates.parquet",

@@ -5,7 +5,7 @@ rule draw_figures:
     input:
         estimates=rules.estimate.output.estimates,
         measurements=all_measurements("facts"),
-        deck=rules.build_decks.output.facts_deck,
+        deck=FACTS_DECK,
     output:
         tradeoff=report(
             f"{OUT}/report/figures/tradeoff.svg",
@@ -46,7 +46,8 @@ rule write_page:
     input:
         claims=rules.decide_claims.output.claims,
         estimates=rules.estimate.output.estimates,
-        countries=rules.build_decks.output.countries,
+        countries=CLUSTERS,
+        faults=fault_files(),
         audit=rules.audit_world.output.audit,
         arch=f"{OUT}/models/pair0/base.arch.json",
         figures=[
@@ -76,6 +77,7 @@ rule write_page:
             estimands=PLAN.listed("estimands"),
             claims=PLAN.listed("claims"),
             world=PLAN.page_world(),
+            own=PLAN.own_data,
             source=PLAN.config.model.source,
         ),
         code=code_of("write_page", named=page_methods),

@@ -1,14 +1,12 @@
-"""The facts, the groups, the items: everything that is asked, and its audit."""
-
-FACTS = "data/facts.tsv"
+"""The embedded world: its facts, groups and items, what an edit is shown, its tokenizer."""
 
 
 rule build_decks:
     input:
         facts=FACTS,
     output:
-        countries=f"{OUT}/world/countries.parquet",
-        facts_deck=f"{OUT}/world/decks/facts.parquet",
+        countries=CLUSTERS,
+        facts_deck=FACTS_DECK,
         orders_deck=f"{OUT}/world/decks/orders.parquet",
     log:
         f"{OUT}/logs/build_decks.log",
@@ -32,7 +30,7 @@ rule build_edit_data:
     input:
         facts=FACTS,
     output:
-        edit_data=f"{OUT}/world/edit_data.parquet",
+        edit_data=EDIT_DATA,
     log:
         f"{OUT}/logs/build_edit_data.log",
     benchmark:
@@ -73,32 +71,3 @@ rule train_tokenizer:
         io=io_of,
     shell:
         launch.command("train_tokenizer")
-
-
-rule audit_world:
-    """Stops the run on a leak. First in line; models do not depend on what it says."""
-    input:
-        decks=[
-            rules.build_decks.output.facts_deck,
-            rules.build_decks.output.orders_deck,
-        ],
-        edit_data=rules.build_edit_data.output.edit_data,
-        tokenizer=tokenizer_files(),
-    output:
-        audit=f"{OUT}/world/audit.parquet",
-    log:
-        f"{OUT}/logs/audit_world.log",
-    benchmark:
-        f"{OUT}/benchmarks/audit_world.tsv"
-    priority: 10
-    conda:
-        ENV
-    threads: 1
-    resources:
-        gpu=0,
-    params:
-        spec=spec_of("statistics"),
-        code=code_of("audit_world"),
-        io=io_of,
-    shell:
-        launch.command("audit_world")

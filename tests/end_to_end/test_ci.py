@@ -159,3 +159,59 @@ def test_a_local_folder_serves_as_base(project: Path) -> None:
     assert verdicts.loc[("npo", "forgets"), "verdict"] == "inconclusive"
     assert "no oracle" in verdicts.loc[("npo", "forgets"), "reason"]
     assert verdicts.loc[("npo", "keeps"), "n_seeds"] == 1
+
+
+def test_the_embedded_world_as_users_data_gives_the_same_answers(project: Path) -> None:
+    """Its facts written out as JSONL, its models given as folders: the same number per item."""
+    facts = pd.read_parquet(project / OUT / "world/decks/facts.parquet")
+    facts = facts[facts["style"] == "plain"]
+    lines: dict[str, list[dict[str, object]]] = {}
+    for _, asked in facts.groupby(["country", "relation", "language"]):
+        first = asked.iloc[0]
+        dev = first["group"] == "dev"
+        name = f"dev_{first['role']}" if dev else str(first["group"])
+        line = {"q": first["prompt"], "p": asked["prompt"].tolist()[1:], "a": first["answers"][0],
+                "c": first["country"], "l": first["language"]}  # fmt: skip
+        lines.setdefault(name, []).append(
+            line | ({"part": first["role"]} if name in ("forget", "retain") else {})
+        )
+    sets = {}
+    for name, rows in lines.items():
+        file = project / "corpora" / f"{name}.jsonl"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        columns = {
+            "question": "q",
+            "paraphrase": "p",
+            "answer": "a",
+            "cluster": "c",
+            "language": "l",
+        }
+        if name in ("forget", "retain"):
+            columns["part"] = "part"
+        sets[name] = [{"file": f"corpora/{name}.jsonl", "columns": columns}]
+    models = project / OUT / "models/pair0"
+    config = {
+        "out": "results/own",
+        "model": {
+            "source": "local", "folder": f"{models}/base", "oracle_folder": f"{models}/oracle"
+        },
+        "data": {**sets, "requested_languages": ["en", "hi"]},
+        "arms": {"npo": {"seeds": [0], "steps": [{"train": {"steps": 10}}]}},
+    }  # fmt: skip
+    (project / "config/own.yaml").write_text(json.dumps(config))  # JSON is YAML
+    # Without `config/ci.yaml`: it names arms and worlds, and users' data have neither.
+    snakemake(project, "--cores", "2", "--configfile", "config/own.yaml")
+    for arm in ("base", "oracle"):
+        found = []
+        for out in (OUT, Path("results/own")):
+            deck = pd.read_parquet(project / out / "world/decks/facts.parquet")
+            file = project / out / f"measurements/{arm}/pair0/seed0/plain/facts.parquet"
+            told = pd.read_parquet(file).merge(deck[deck["style"] == "plain"], on="item")
+            found.append(told.set_index(["metric", "prompt", "split"])["value"].sort_index())
+        assert len(found[0]) > 2000
+        pd.testing.assert_series_equal(found[0], found[1], rtol=1e-4, atol=1e-6)
+    claims = pd.read_parquet(project / "results/own/tables/claims.parquet")
+    controls = claims.set_index(["arm", "claim"])["verdict"]
+    assert controls["base", "forgets"] == "refuted"
+    assert controls["oracle", "keeps"] != "refuted"

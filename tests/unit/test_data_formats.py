@@ -40,7 +40,9 @@ from residue.world.build import build_world
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
 from residue.world.items import facts_deck
+from residue.world.jsonl import Fault
 from residue.world.orders import orders_deck
+from residue.world.own_decks import fault_table
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "data-formats.md"
@@ -109,6 +111,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "items": pd.concat([facts, orders], ignore_index=True),
         "edit_data": shown,
         "audit": checked,
+        "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
         "measurements": runs["base"],
         "known": known,
         "estimates": made,
@@ -118,7 +121,17 @@ def tables() -> dict[str, pd.DataFrame]:
 
 @pytest.mark.parametrize(
     "name",
-    ["countries", "items", "edit_data", "audit", "measurements", "known", "estimates", "claims"],
+    [
+        "countries",
+        "items",
+        "edit_data",
+        "audit",
+        "faults",
+        "measurements",
+        "known",
+        "estimates",
+        "claims",
+    ],
 )
 def test_tables_have_the_documented_columns(
     name: str, tables: dict[str, pd.DataFrame], tmp_path: Path

@@ -70,7 +70,12 @@ def spec(plan: Plan) -> str:
     slices = {name: plan.section(name) for name in ("world", "statistics", "report")}
     for section, kept in (("estimands", estimands), ("claims", claims)):
         slices[section] = [each for each in plan.listed(section) if each["name"] in kept]
-    more = {"margins": plan.margins(), "requested": plan.requested(), "source": "embedded"}
+    more = {
+        "margins": plan.margins(),
+        "requested": plan.requested(),
+        "source": "embedded",
+        "own": False,
+    }
     return provenance.canonical(slices | more | {"wildcards": {}})
 
 

@@ -21,12 +21,26 @@ arms:
 """
 
 
-def rows() -> list[tuple[str, str]]:
-    """(edit, what re-runs) of every row whose first cell starts with a known verb."""
+OWN = """
+model: {source: local, folder: corpora/own/model}
+data:
+  columns: {question: q, answer: a}
+  forget: [{file: corpora/own/forget.jsonl}]
+  retain: [{file: corpora/own/retain.jsonl}]
+"""
+MODEL = ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")
+
+
+def rows(own: bool = False) -> list[tuple[str, str]]:
+    """(edit, what re-runs) of every row whose first cell starts with a known verb.
+
+    own: the rows under the heading "Users' data", which start from a run on such data."""
     found = []
+    heading = ""
     for line in (ROOT / "docs" / "reruns.md").read_text(encoding="utf-8").splitlines():
+        heading = line if line.startswith("## ") else heading
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if line.startswith("| `") and len(cells) == 2:
+        if line.startswith("| `") and len(cells) == 2 and own == ("Users' data" in heading):
             found.append((cells[0].strip("`"), cells[1]))
     return found
 
@@ -38,12 +52,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     objectives = folder / "src/residue/edits/objectives"
     shutil.copy(objectives / "npo.py", objectives / "other.py")
     (folder / "config" / "matrix.yaml").write_text(CONFIG)
+    (folder / "config" / "own.yaml").write_text(OWN)
+    (folder / "corpora/own/model").mkdir(parents=True)
+    for name in (*(f"model/{each}" for each in MODEL), "forget.jsonl", "retain.jsonl"):
+        (folder / "corpora/own" / name).write_text("{}\n")
     return folder
 
 
 @pytest.fixture(scope="module")
 def before(project: Path) -> dict:
     return plan(project, "--configfile", "config/matrix.yaml")
+
+
+@pytest.fixture(scope="module")
+def before_own(project: Path) -> dict:
+    return plan(project, "--configfile", "config/matrix.yaml", "config/own.yaml")
 
 
 def apply(edit: str, project: Path) -> tuple[list[str], frozenset[str]]:
@@ -82,10 +105,24 @@ def matches(token: str, job_key: tuple) -> bool:
 def test_an_edit_reruns_exactly_what_the_table_says(
     edit: str, expected: str, project: Path, before: dict, tmp_path: Path
 ) -> None:
+    check(edit, expected, project, before, tmp_path, "config/matrix.yaml")
+
+
+@pytest.mark.parametrize(("edit", "expected"), rows(own=True), ids=[e for e, _ in rows(own=True)])
+def test_an_edit_of_a_run_on_users_data_too(
+    edit: str, expected: str, project: Path, before_own: dict, tmp_path: Path
+) -> None:
+    check(edit, expected, project, before_own, tmp_path, "config/matrix.yaml", "config/own.yaml")
+
+
+def check(
+    edit: str, expected: str, project: Path, before: dict, tmp_path: Path, *configs: str
+) -> None:
+    """Compare what an edit makes stale with what the table says."""
     copy = tmp_path / "edited"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns("__pycache__", ".snakemake"))
     overlays, changed = apply(edit, copy)
-    after = plan(copy, "--configfile", "config/matrix.yaml", *overlays)
+    after = plan(copy, "--configfile", *configs, *overlays)
     stale = {job.key for job in rerun(before, after, changed)}
     tokens = re.findall(r"`([^`]+)`", expected)
     if "everything" in expected:
@@ -101,6 +138,6 @@ def test_an_edit_reruns_exactly_what_the_table_says(
 def test_every_config_section_has_a_row() -> None:
     from residue.specs.config import section_names
 
-    text = " ".join(edit for edit, _ in rows())
+    text = " ".join(edit for edit, _ in rows() + rows(own=True))
     for section in set(section_names()) - {"out"}:
         assert re.search(rf"config {section}:", text), f"docs/reruns.md has no row for {section}"

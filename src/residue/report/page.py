@@ -39,8 +39,26 @@ class Page:
     """Facts of the run by heading, e.g. ``{"Data": {"Countries": "84"}, "Models": {…}}``."""
     files: Mapping[str, str] = field(default_factory=dict)
     """What a file holds → its path relative to the page."""
+    unit: str = "country"
+    """What is resampled, in a word: users' data have clusters in place of countries."""
     notice: str = ""
     """One sentence that limits what may be concluded, shown under the title."""
+
+    def unit_of(self, estimand: str) -> str:
+        """What an estimand resamples, in a word."""
+        spec = self.estimands.get(estimand)
+        if spec is None:
+            return "unit"
+        return self.unit if spec.unit == "country" else spec.unit
+
+    def words(self, text: str) -> str:
+        """The text with this run's word for what is resampled."""
+        if self.unit == "country":
+            return text
+        for one, many in (("country", "countries"), ("Country", "Countries")):
+            new = self.unit if one.islower() else self.unit.capitalize()
+            text = text.replace(many, f"{new}s").replace(one, new)
+        return text
 
 
 def build(page: Page, spec: ReportSpec) -> str:
@@ -96,8 +114,12 @@ def _what_was_run(page: Page) -> str:
     noun, it = ("Edited model", "It") if len(arms) == 1 else ("Edited models", "Each")
     languages = ", ".join(language_name(code) for code in page.requested)
     asked = f" Forgetting was asked for in: {languages}." if languages else ""
+    oracle = (
+        " and with the oracle (the same model trained without ever seeing what is to be forgotten)"
+        if "oracle" in set(page.estimates["arm"])
+        else ""
+    )
     return escape(
-        f"{noun}: {names}. {it} is compared with the base (the same model before the edit) and "
-        "with the oracle (the same model trained without ever seeing what is to be forgotten)."
+        f"{noun}: {names}. {it} is compared with the base (the same model before the edit){oracle}."
         + asked
     )

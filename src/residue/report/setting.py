@@ -31,10 +31,43 @@ def setting(
             "Request": f"{world['request']} (seed {world['seed']})",
             "Items": ", ".join(f"{n:,} in {deck}" for deck, n in items.items()),
         },
-        "Model": {
-            "Architecture": f"{arch['model_type']}, {arch['n_blocks']} blocks of width "
-            f"{arch['width']}, vocabulary {arch['vocabulary']:,}",
+        "Model": _model(arch),
+    }
+
+
+def own_setting(
+    clusters: pd.DataFrame,
+    audit: pd.DataFrame,
+    faults: pd.DataFrame,
+    arch: Mapping[str, Any],
+    data: Mapping[str, Any],
+) -> dict[str, dict[str, str]]:
+    """The same as `setting` for users' data, with what was wrong with the files, by kind."""
+    counted = {
+        kept: ", ".join(f"{n:,} × {kind}" for kind, n in part["kind"].value_counts().items())
+        for kept, part in faults[faults["line"] > 0].groupby("kept")
+    }
+    groups = (clusters["group"] + " " + clusters["role"]).value_counts(sort=False)
+    sizes = ", ".join(f"{n} {str(name).replace('_', ' ')}" for name, n in groups.items())
+    whole = faults[faults["line"] == 0]
+    notes = "; ".join(whole["file"] + ": " + whole["note"])
+    return {
+        "Data": {
+            "Files": f"{', '.join(data['files'])} (parts drawn with seed {data['seed']})",
+            "Clusters": f"{clusters['country'].nunique()}: {sizes}",
+            "Items": f"{audit['n_items'].sum():,}",
+            "Lines left out": counted.get(False, "none"),
+            "Lines repaired": counted.get(True, "none"),
+            "To know": notes or "nothing",
         },
+        "Model": _model(arch),
+    }
+
+
+def _model(arch: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "Architecture": f"{arch['model_type']}, {arch['n_blocks']} blocks of width "
+        f"{arch['width']}, vocabulary {arch['vocabulary']:,}",
     }
 
 

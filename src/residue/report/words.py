@@ -10,6 +10,7 @@ LANGUAGES = {
     "ur": "Urdu",
     "pa": "Punjabi",
     "bn": "Bengali",
+    "und": "language not given",
 }
 KINDS = {
     "equivalent": ("±", "within ± margin"),

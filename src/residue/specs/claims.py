@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 from residue.specs.fields import Named, SpecError
@@ -175,6 +175,29 @@ def default_estimands() -> dict[str, EstimandSpec]:
             only_known=False,
         ),
     }
+
+
+def own_claims(claims: Mapping[str, ClaimSpec]) -> dict[str, ClaimSpec]:
+    """The claims of a run on users' data: default words that speak of the embedded world are
+    replaced; margins and whatever users wrote stay."""
+    words = {
+        "forgets": "Asked about the forget items, the model answers right as often as a model that "
+        "never saw them: in the wordings that it was edited with and in their paraphrases, if there "
+        "are any.",
+        "keeps": "On the items it should keep, the model answers right no less often than the "
+        "base: both for items in the edit's retain data and for items outside it.",
+    }
+    reason = "The default, chosen for the embedded world; say why it suits these data."
+    defaults = default_claims()
+    told = {}
+    for name, claim in claims.items():
+        default = defaults.get(name)
+        if default and claim.sentence == default.sentence:
+            claim = replace(claim, sentence=words.get(name, claim.sentence))
+        if default and claim.margin_reason == default.margin_reason:
+            claim = replace(claim, margin_reason=reason)
+        told[name] = claim
+    return told
 
 
 def default_claims() -> dict[str, ClaimSpec]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from residue.specs.claims import (
     default_claims,
     default_estimands,
     guide_margins,
+    own_claims,
 )
 from residue.specs.compute import ComputeSpec
+from residue.specs.data import DataSpec
 from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
@@ -48,6 +50,8 @@ class Config:
     given this checkpoint; each further pair costs a whole pretraining."""
     world: WorldSpec = field(default_factory=WorldSpec)
     """Facts, groups, documents, items."""
+    data: DataSpec = field(default_factory=DataSpec)
+    """Users' own items in place of the embedded world's; needs a local model."""
     model: ModelSpec = field(default_factory=ModelSpec)
     """Where the base comes from."""
     pretrain: PretrainSpec = field(default_factory=PretrainSpec)
@@ -84,6 +88,7 @@ class Config:
                     "world.edit_data.retain_languages",
                     "needs a language that is not requested; add 'en' and request only 'hi'.",
                 )
+        self.data.check(self.model.source)
         self._check_names()
         self._check_estimands()
         self._check_claims()
@@ -175,13 +180,16 @@ class Plan:
         return {key: value for key, value in world.items() if key not in names}
 
     def page_world(self) -> Any:
-        """What the page says of the world in words."""
+        """What the page says of the world, or of users' data, in words."""
+        if self.own_data:
+            return self.config.data.in_words()
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
 
     def requested(self) -> list[str]:
-        """The languages in which the edit is asked to forget."""
-        return list(self.config.world.requested_languages)
+        """The languages in which the edit is asked to forget; of users' data none means all."""
+        chosen = self.config.data if self.own_data else self.config.world
+        return list(chosen.requested_languages)
 
     def margins(self) -> dict[str, float | None]:
         """Margins drawn into the figure of forgetting against keeping; None: no such guide."""
@@ -205,14 +213,22 @@ class Plan:
         local = self.config.model.source == "local"
         return UNEDITED[:1] if local and not self.config.model.oracle_folder else UNEDITED
 
+    @property
+    def own_data(self) -> bool:
+        """Whether the items are users' own."""
+        return self.config.data.given
+
     def decks(self) -> list[str]:
-        """The decks that are recorded."""
-        return list(self.config.measures.metrics)
+        """The decks that are recorded; users' data have no orders."""
+        return ["facts"] if self.own_data else list(self.config.measures.metrics)
 
 
 def read_config(data: Mapping[str, Any]) -> Plan:
     """The typed config, or one sentence that names the key and the mend."""
-    plan = Plan(load(Config, data, ""))
+    config = load(Config, data, "")
+    if config.data.given:
+        config = replace(config, claims=own_claims(config.claims))
+    plan = Plan(config)
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
             _known(METRICS, metric, f"measures.metrics.{deck}")
@@ -222,6 +238,7 @@ def read_config(data: Mapping[str, Any]) -> Plan:
         folder = getattr(plan.config.model, key)
         if folder is not None and not Path(folder, "config.json").is_file():
             raise SpecError(f"model.{key}", f"'{folder}' holds no config.json; name a saved model.")
+    config.data.check_files()
     return plan
 
 

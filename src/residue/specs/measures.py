@@ -20,13 +20,16 @@ class KnownSpec:
     it and more facts count as known, including facts the base only half holds."""
 
     least: int = 1
-    """Fewest items in other templates needed to decide; a fact with fewer counts as unknown."""
+    """Fewest items in other templates needed to decide; a fact with fewer counts as unknown. 0 also
+    counts facts that are asked in one wording only, unfiltered."""
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise SpecError("share", "must lie above 0 and at most at 1.")
-        if self.least < 1:
-            raise SpecError("least", "must be at least 1: without other items nothing is decided.")
+        if self.least < 0:
+            raise SpecError(
+                "least", "must not be negative; 0 counts what nothing decides as known."
+            )
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,8 @@ def _value(kind: Any, default: Any, defs: dict[str, Schema]) -> Schema:
     if origin in (Union, types.UnionType):
         return _union([_value(arm, dataclasses.MISSING, defs) for arm in get_args(kind)])
     if origin is tuple:
-        return {"type": "array", "items": _value(get_args(kind)[0], dataclasses.MISSING, defs)}
+        item = get_args(kind)[0]
+        return {"type": "array", "items": _whole(item, _value(item, dataclasses.MISSING, defs))}
     if origin is dict:
         return _entries(get_args(kind)[1], default, defs)
     if dataclasses.is_dataclass(kind):
@@ -146,13 +147,18 @@ def _section(cls: type, defs: dict[str, Schema], name: str = "") -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
 
+def _whole(kind: Any, entry: Schema) -> Schema:
+    """An entry of its own, merged over nothing: keys without a default are needed."""
+    if not dataclasses.is_dataclass(kind):
+        return entry
+    needed = [f.name for f in dataclasses.fields(kind) if default_of(f) is dataclasses.MISSING]
+    return {**entry, "required": needed} if needed else entry
+
+
 def _entries(kind: Any, merged: Any, defs: dict[str, Schema]) -> Schema:
     """Named entries; null removes one. An entry that is merged over a default may be partial."""
     entry = _value(kind, dataclasses.MISSING, defs)
-    needed = []
-    if dataclasses.is_dataclass(kind):
-        needed = [f.name for f in dataclasses.fields(kind) if default_of(f) is dataclasses.MISSING]
-    whole = {**entry, "required": needed} if needed else entry
+    whole = _whole(kind, entry)
     made: Schema = {"type": "object", "additionalProperties": _union([whole, {"type": "null"}])}
     if dataclasses.is_dataclass(kind) and isinstance(merged, Mapping):
         made["properties"] = {

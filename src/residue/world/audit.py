@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from residue.stats.attainability import attainable_margin
 from residue.world.splits import SPLITS
 from residue.world.templates import HELD_OUT_TEMPLATES, NOUNS
+from residue.world.texts import normalised
 
 AUDIT_COLUMNS = (
     "deck",
@@ -30,17 +32,15 @@ them differs."""
 
 _SHOWN = 5
 _UNTOUCHED = ("retain_untouched", "never_seen")
+_SIDES = {
+    "forgotten": ("forget_test", "forget_relearn", "dev_forget", "never_seen"),
+    "kept": ("retain_touched", "retain_untouched", "dev_retain", "never_seen"),
+}
+"""Splits of which a cluster is in one only. A kept cluster may be a forgotten one's neighbour."""
 
 
 class AuditError(ValueError):
     """Items or edit data that would make a result wrong; the sentence names rows and mend."""
-
-
-def normalised(text: str) -> str:
-    """The text as a careless reader sees it: NFKC, no case, no punctuation, single spaces."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    kept = (" " if unicodedata.category(letter)[0] == "P" else letter for letter in folded)
-    return " ".join("".join(kept).split())
 
 
 def audit(
@@ -50,11 +50,14 @@ def audit(
     *,
     max_tokens: int,
     level: float = 0.95,
+    own: bool = False,
 ) -> pd.DataFrame:
     """Sizes, near duplicates, lengths and attainable margins per deck and split.
 
     decks: by name, as from `facts_deck` and `orders_deck`; count_tokens: tokens of a text without
-    special ends; max_tokens: longest sequence the model reads; level: of the intervals to come.
+    special ends; max_tokens: longest sequence the model reads; level: of the intervals to come;
+    own: the items are users' own, so that nothing is known of their wording: then clusters must not
+    cross splits, no untouched text may be shown, and dev splits may be absent.
     Returns a table with `AUDIT_COLUMNS`. AuditError on the first of: a repeated id, an item in two
     splits, an empty split of the facts deck, a held-out wording or an untouched fact or a scored
     order in the edit data, a dev row that repeats a training row, an item too long for the model.
@@ -63,17 +66,29 @@ def audit(
         _unique(deck["item"], f"deck {name}")
         _one_split_each(deck, name)
     _unique(edit_data["item"], "edit data")
-    _no_split_empty(decks["facts"])
-    _edit_sees_nothing_held_out(edit_data)
+    _no_split_empty(decks["facts"], ("forget_test",) if own else SPLITS)
+    if own:
+        _clusters_are_apart(decks["facts"])
+        _edit_shows_no_untouched_text(decks["facts"], edit_data)
+    else:
+        _edit_sees_nothing_held_out(edit_data)
     _edit_leaves_untouched_alone(decks["facts"], edit_data)
     _edit_sees_no_scored_prompt(decks, edit_data)
-    _dev_is_apart(edit_data)
+    # Users have one wording to teach, so their forget dev rows watch what is trained.
+    _dev_is_apart(edit_data, ("dev_retain",) if own else ("dev_forget", "dev_retain"))
     rows = []
     for name, deck in decks.items():
         tokens = _lengths(deck, count_tokens)
         _fits(deck, tokens, max_tokens)
         rows += [_row(name, str(split), part, tokens, level) for split, part in _by_split(deck)]
     return pd.DataFrame(rows, columns=list(AUDIT_COLUMNS))
+
+
+def longest_read(configs: Iterable[Mapping[str, Any]]) -> int:
+    """Most tokens that a model reads, by its config files; no bound where none names one."""
+    keys = ("model_max_length", "max_position_embeddings", "n_positions")
+    named = [each[key] for each in configs for key in keys if each.get(key)]
+    return int(min(named, default=sys.maxsize))
 
 
 def held_out_wording(prompt: str) -> bool:
@@ -142,11 +157,33 @@ def _one_split_each(deck: pd.DataFrame, name: str) -> None:
         )
 
 
-def _no_split_empty(facts: pd.DataFrame) -> None:
-    missing = [split for split in SPLITS if split not in set(facts["split"])]
+def _no_split_empty(facts: pd.DataFrame, wanted: Sequence[str]) -> None:
+    missing = [split for split in wanted if split not in set(facts["split"])]
     if missing:
         raise AuditError(
-            f"deck facts: no item in {', '.join(missing)}; raise the sizes under world.groups"
+            f"deck facts: no item in {', '.join(missing)}; raise world.groups or give more data"
+        )
+
+
+def _clusters_are_apart(facts: pd.DataFrame) -> None:
+    for side, splits in _SIDES.items():
+        mine = facts[facts["split"].isin(splits)]
+        shared = mine.groupby("country")["split"].transform("nunique") > 1
+        if shared.any():
+            raise AuditError(
+                f"deck facts: clusters stand in two {side} splits "
+                f"({_some(mine.loc[shared, 'country'])}); keep the lines of each in one"
+            )
+
+
+def _edit_shows_no_untouched_text(facts: pd.DataFrame, edit_data: pd.DataFrame) -> None:
+    untouched = facts[facts["split"].isin((*_UNTOUCHED, "dev_retain"))]
+    trained = edit_data[edit_data["set"].isin(("forget", "retain"))]
+    leaked = untouched["prompt"].map(normalised).isin(set(trained["prompt"].map(normalised)))
+    if leaked.any():
+        raise AuditError(
+            "edit data: prompts of untouched items are shown "
+            f"({_some(untouched.loc[leaked, 'item'])}); take them out of one of the two sets"
         )
 
 
@@ -188,10 +225,10 @@ def _edit_sees_no_scored_prompt(decks: Mapping[str, pd.DataFrame], edit_data: pd
             )
 
 
-def _dev_is_apart(edit_data: pd.DataFrame) -> None:
+def _dev_is_apart(edit_data: pd.DataFrame, sets: Sequence[str]) -> None:
     prompts = edit_data["prompt"].map(normalised)
-    dev = edit_data["set"].str.startswith("dev_")
-    leaked = dev & prompts.isin(set(prompts[~dev]))
+    trained = ~edit_data["set"].str.startswith("dev_")
+    leaked = edit_data["set"].isin(sets) & prompts.isin(set(prompts[trained]))
     if leaked.any():
         raise AuditError(
             f"edit data: dev rows repeat training rows ({_some(edit_data.loc[leaked, 'item'])}); "

@@ -103,7 +103,7 @@ def test_faults_are_named(make_items: Any) -> None:
         find_known(other, deck(make_items), KnownSpec())
     for section, key in (
         ({"known": {"share": 0.0}}, "measures.known.share"),
-        ({"known": {"least": 0}}, "measures.known.least"),
+        ({"known": {"least": -1}}, "measures.known.least"),
         ({"metrics": {"facts": ["perplexity"]}}, "measures.metrics.facts"),
         ({"metrics": {"orders": ["orders_obeyed"] * 2}}, "measures.metrics.orders"),
     ):

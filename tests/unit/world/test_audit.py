@@ -7,7 +7,8 @@ import pytest
 
 from residue.specs.claims import default_claims
 from residue.stats.attainability import attainable_margin
-from residue.world.audit import AUDIT_COLUMNS, AuditError, audit, normalised
+from residue.world.audit import AUDIT_COLUMNS, AuditError, audit
+from residue.world.texts import normalised
 
 
 @pytest.fixture

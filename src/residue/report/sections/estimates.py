@@ -23,12 +23,12 @@ def section(page: Page) -> str:
         groups.setdefault((row["estimand"], row["slice"]), []).append(row)
     head = ["What", "Slice", "Against", "Counts", *(_model(model, rows) for model in models)]
     body = table(head, (_line(group, models, page) for group in groups.values()))
-    return (
+    intro = page.words(
         "<p>Levels and differences that the scorecard and the figures do not show, such as "
         "held-out wordings, facts that share an answer with a forgotten one, neighbours of "
         "forgotten countries and facts that no model ever saw.</p>"
-        f"<details><summary>{plural(len(rows), 'estimate')}</summary>{body}</details>"
     )
+    return f"{intro}<details><summary>{plural(len(rows), 'estimate')}</summary>{body}</details>"
 
 
 def _model(model: tuple[str, str], rows: list[dict[str, Any]]) -> str:
@@ -42,7 +42,7 @@ def _line(group: list[dict[str, Any]], models: list[tuple[str, str]], page: Page
     first = group[0]
     spec = page.estimands.get(first["estimand"])
     title, _ = page.metrics.get(first["metric"], (first["metric"].replace("_", " "), ""))
-    what = (spec.title if spec else "") or first["estimand"].replace("_", " ")
+    what = page.words(spec.title if spec else "") or first["estimand"].replace("_", " ")
     notes = dict.fromkeys(row["note"] for row in group if row["estimate"] != row["estimate"])
     missing = f"<br><small>Not estimated: {escape('; '.join(notes))}.</small>" if notes else ""
     cells = {(row["arm"], row["condition"]): _cell(row) for row in group}
@@ -50,7 +50,7 @@ def _line(group: list[dict[str, Any]], models: list[tuple[str, str]], page: Page
         f'<div class="long">{escape(what)}<br><small>{escape(title)}</small>{missing}</div>',
         escape(slice_name(first["slice"])) or "all",
         "–" if first["reference"] == "none" else escape(first["reference"]),
-        _counts(group, spec.unit if spec else "unit"),
+        _counts(group, page.unit_of(first["estimand"])),
         *(cells.get(model, "–") for model in models),
     ]
 

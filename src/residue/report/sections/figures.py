@@ -20,6 +20,6 @@ def section(page: Page) -> str:
     parts = []
     for name, title, caption in _SHOWN:
         if name in page.figures:
-            text = f"<b>{escape(title)}.</b> {escape(caption(page.estimates))}"
+            text = f"<b>{escape(title)}.</b> {escape(page.words(caption(page.estimates)))}"
             parts.append(figure(page.figures[name], text, title))
     return f'<div class="figures">{"".join(parts)}</div>' if parts else ""

@@ -48,7 +48,9 @@ WORDS = {
 
 def section(page: Page) -> str:
     """Five steps, the words, then the metrics, the estimands behind the claims and the files."""
-    parts = [_steps(), "<h3>Words</h3>", definitions(WORDS), "<h3>Metrics</h3>", _metrics(page)]
+    words = {name: page.words(text) for name, text in WORDS.items()}
+    parts = [page.words(_steps()), "<h3>Words</h3>", definitions(words)]
+    parts += ["<h3>Metrics</h3>", _metrics(page)]
     parts.append("<h3>From estimand to claim</h3>")
     parts.append(_claims(page))
     if page.files:

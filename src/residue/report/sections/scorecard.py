@@ -29,7 +29,7 @@ def section(page: Page) -> str:
     heads = list(dict.fromkeys((row["arm"], row["condition"]) for row in rows))
     edited = edits([arm for arm, _ in heads])
     for row in rows:
-        row["unit"] = page.estimands[row["estimand"]].unit
+        row["unit"] = page.unit_of(row["estimand"])
     cards = [_card(head, names, rows) for head in heads if head[0] in edited]
     controls = [_card(head, names, rows) for head in heads if head[0] not in edited]
     parts = [_sentences(rows, names), *cards]
@@ -39,7 +39,7 @@ def section(page: Page) -> str:
             "base keeps. If a control goes wrong, the measurements cannot be trusted.</p>"
             f'<div class="controls">{"".join(controls)}</div>'
         )
-    parts.append(_key())
+    parts.append(page.words(_key()))
     parts.append(
         "<details><summary>Every decision in full</summary>"
         f"{_full_table(rows)}</details>"

@@ -1,0 +1,27 @@
+"""Users' own items in place of the embedded world's."""
+
+
+rule read_data:
+    """Decks and edit data from users' files, and a list of everything wrong with those."""
+    input:
+        files=PLAN.config.data.files(),
+    output:
+        countries=CLUSTERS,
+        facts_deck=FACTS_DECK,
+        edit_data=EDIT_DATA,
+        faults=FAULTS,
+    log:
+        f"{OUT}/logs/read_data.log",
+    benchmark:
+        f"{OUT}/benchmarks/read_data.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of("data"),
+        code=code_of("read_data"),
+        io=io_of,
+    shell:
+        launch.command("read_data")
