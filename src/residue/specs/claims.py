@@ -182,7 +182,7 @@ def own_claims(claims: Mapping[str, ClaimSpec]) -> dict[str, ClaimSpec]:
     replaced; margins and whatever users wrote stay."""
     words = {
         "forgets": "Asked about the forget items, the model answers right as often as a model that "
-        "never saw them: in the wordings that it was edited with and in their paraphrases, if there "
+        "never saw them: in the wordings it was edited with and in their paraphrases, if there "
         "are any.",
         "keeps": "On the items it should keep, the model answers right no less often than the "
         "base: both for items in the edit's retain data and for items outside it.",
@@ -221,7 +221,7 @@ def default_claims() -> dict[str, ClaimSpec]:
             "base: both for countries in the edit's retain data and for countries outside it.",
             estimand="retain_vs_base",
             kind="non_inferior",
-            margin=0.15,
+            margin=0.2,
             margin_reason="The share of right answers that an edit may lose and still count as "
             "keeping. It must hold on either split alone, because an edit that rehearses some "
             "countries can hide what it does to the others.",
