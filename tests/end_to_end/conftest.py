@@ -14,5 +14,5 @@ from tests.workflow.graph import copy_project, snakemake
 def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project copy after a full run; never change it."""
     project = copy_project(tmp_path_factory.mktemp("drill"))
-    snakemake(project, "--cores", "2", *DRILL)
+    snakemake(project, "--cores", "4", *DRILL)
     return project

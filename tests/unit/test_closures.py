@@ -1,0 +1,44 @@
+"""How much source each stage can reach: a new import that couples stages is noticed here.
+
+What a stage reaches decides what re-runs it, so a bound that grows is a decision, not an accident.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from residue.core import provenance
+
+SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "workflow_scripts").glob("*.py"))
+MOST = 35
+"""Files that any stage may reach; the widest today are `record` and `pretrain_model`."""
+LIVE = {"adopt_model", "pretrain_model", "train_arm", "record"}
+"""Stages that may reach the loading of models; all others work from tables and `head` files."""
+
+
+def reached(script: Path) -> set[str]:
+    return {name.removeprefix("src/residue/") for name in provenance.closure([script])}
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_a_stage_reaches_little(script: Path) -> None:
+    assert len(reached(script)) <= MOST
+    assert ("models/loading.py" in reached(script)) <= (script.stem in LIVE)
+
+
+@pytest.mark.parametrize(
+    ("stage", "apart"),
+    [
+        ("record", "edits/training.py"),  # a change of training must not record base again
+        ("pretrain_model", "world/items.py"),  # new items must not retrain a model
+        ("pretrain_model", "edits/arms.py"),
+        ("measure", "records/recorder.py"),  # a faster recorder must not measure again
+        ("estimate", "report/page.py"),
+        ("decide_claims", "report/figures.py"),
+    ],
+)
+def test_stages_stay_apart(stage: str, apart: str) -> None:
+    script = next(path for path in SCRIPTS if path.stem == stage)
+    assert apart not in reached(script)
