@@ -237,6 +237,8 @@ def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
         with card.held(job.device):
             yield job
         job.publish(started)
+    # Everything, also an interrupt or exit: what was staged must go whatever ended the job. Errors
+    # end in one sentence and the exit code 1, all else is raised again.
     except BaseException as error:
         if job is not None:
             job.discard()
