@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
 from residue.stats.discovery import pc
 from residue.stats.independence import hsic_test, kci_test
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -144,7 +144,7 @@ def totals(a: Floats, b: Floats, orders: Iterable[Indices]) -> Floats:
     return np.array([_total(slabs, single, _expanded(order, n)) for order in orders])
 
 
-def _total(slabs: list[tuple[int, Singles]], b: Singles, order: Indices) -> float:
+def _total(slabs: Sequence[tuple[int, Singles]], b: Singles, order: Indices) -> float:
     return sum(
         float(slab @ b.take(order[at : at + SLAB], axis=0).take(order[at:], axis=1).reshape(-1))
         for at, slab in slabs
