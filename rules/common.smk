@@ -9,7 +9,7 @@ from residue.core.text import shown
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
-from residue.specs.measures import METRICS
+from residue.specs.measures import METRICS, OF_LANGUAGE
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
@@ -218,6 +218,13 @@ def metrics_of(wildcards):
     return PLAN.section("measures")["metrics"][wildcards.deck]
 
 
+def language_files(wildcards):
+    """The language identifier, for the decks on which a metric reads it."""
+    if not set(OF_LANGUAGE) & set(metrics_of(wildcards)):
+        return []
+    return [f"{OUT}/measurements/language_id.{kind}" for kind in ("json", "parquet")]
+
+
 def metric_methods(wildcards):
     return {(METRICS, name) for name in metrics_of(wildcards)}
 
@@ -271,6 +278,10 @@ def everything():
         "record measure": asked,
         "find_known choose_layers": pairs,
     }
+    if any(
+        set(OF_LANGUAGE) & set(names) for names in PLAN.config.measures.metrics.values()
+    ):
+        jobs["train_language_id"] = [{}]
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
     return [

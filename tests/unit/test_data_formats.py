@@ -23,6 +23,7 @@ from residue import stage
 from residue.core.artifacts import write_parquet
 from residue.edits import recipes
 from residue.measure.known import find_known
+from residue.measure.language_id.trial import trial
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
@@ -33,7 +34,7 @@ from residue.report.estimates import estimates
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
-from residue.specs.measures import KnownSpec
+from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
@@ -130,6 +131,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "audit": checked,
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
         "layers": choice_table(facts),
+        "language_id": trial(read_facts(ROOT / "data" / "facts.tsv"), LanguageIdSpec()),
         "measurements": runs["base"],
         "known": known,
         "estimates": made,
@@ -146,6 +148,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "audit",
         "faults",
         "layers",
+        "language_id",
         "measurements",
         "known",
         "estimates",
