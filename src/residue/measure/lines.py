@@ -93,7 +93,7 @@ def over_answers(
     weight: Callable[[Answer], float] = lambda _: 1.0,
 ) -> pd.DataFrame:
     """One line per item: `value` of its forced answer, or why there is none, which it says."""
-    answers = dict(_answers(tokens))
+    answers = forced_answers(tokens)
 
     def score(item: str, _: str) -> Line:
         answer = answers.get(item)
@@ -109,8 +109,12 @@ def over_answers(
     return asked(generations, items, score)
 
 
-def _answers(tokens: pd.DataFrame) -> Iterator[tuple[str, Answer]]:
-    forced = tokens[tokens["part"] == "answer"]
+def forced_answers(tokens: pd.DataFrame, part: str = "answer") -> dict[str, Answer]:
+    """The answers of one part of the tokens record, by item."""
+    return dict(_answers(tokens[tokens["part"] == part]))
+
+
+def _answers(forced: pd.DataFrame) -> Iterator[tuple[str, Answer]]:
     if not len(forced):
         return
     names = forced["item"].to_numpy(dtype=object)

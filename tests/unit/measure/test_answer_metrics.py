@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from residue.core import methods
-from residue.measure.lines import ANSWER_COLUMNS, Answer
+from residue.measure.lines import ANSWER_COLUMNS, Answer, forced_answers
 from residue.measure.metrics import (
     kl_from_base,
     kl_to_base,
@@ -20,8 +20,10 @@ from residue.measure.metrics import (
     membership_min_k,
     membership_min_k_plus,
     membership_zlib,
+    model_utility,
     revealed_in_ten,
     rouge_l,
+    truth_ratio,
 )
 from residue.specs.measures import METRICS, OF_LANGUAGE
 
@@ -118,11 +120,40 @@ def test_metrics_of_language_are_those_that_read_the_identifier() -> None:
 
 
 def test_answers_carry_every_column(make_tokens: Any) -> None:
-    from residue.measure.lines import _answers
-
     tokens: pd.DataFrame = make_tokens({"a": [(-1.0, 1), (-2.0, 3)]})
     tokens["entropy"] = 0.5
-    ((name, held),) = _answers(tokens)
-    assert name == "a"
+    held = forced_answers(tokens)["a"]
     assert held.entropy.tolist() == [0.5, 0.5]
     assert np.isnan(held.kl_from_base).all()
+
+
+def test_the_truth_ratio_is_of_geometric_means_per_token(
+    make_items: Any, make_generations: Any, make_tokens: Any
+) -> None:
+    items = make_items({"item": "a", "answers": ["Lima"]}, {"item": "b", "answers": ["Lima"]})
+    right = make_tokens({"a": [(math.log(0.5), 1)] * 2, "b": [(-1.0, 1)]})
+    first = make_tokens({"a": [(math.log(0.1), 2)]})
+    second = make_tokens({"a": [(math.log(0.4), 2)] * 3})
+    wrong = [
+        table[table["part"] == "answer"].assign(part=f"distractor-{k}")
+        for k, table in enumerate((first, second))
+    ]
+    records = {
+        "generations": make_generations({"a": "Lima", "b": "Lima"}),
+        "tokens": pd.concat([right, *wrong], ignore_index=True),
+    }
+    w, r = math.sqrt(0.1 * 0.4), 0.5
+    made = truth_ratio.measure(records, items).set_index("item")
+    assert made.loc["a", "value"] == pytest.approx(w / (w + r))
+    assert made.loc["b", "reason"] == truth_ratio.NONE
+    useful = model_utility.measure(records, items).set_index("item")
+    assert useful.loc["a", "value"] == pytest.approx(3 / (1 / 0.5 + 1 / 1.0 + 1 / (1 - w / r)))
+    assert useful.loc["b", "status"] == "unscorable"
+    silent = records | {"generations": make_generations({"a": "", "b": ""})}
+    assert model_utility.measure(silent, items)["value"][0] == 0.0
+
+
+def test_the_harmonic_mean_is_pulled_by_the_least() -> None:
+    assert model_utility.harmonic([1.0, 1.0, 1.0]) == 1.0
+    assert model_utility.harmonic([0.5, 1.0]) == pytest.approx(2 / 3)
+    assert model_utility.harmonic([0.0, 1.0]) == 0.0
