@@ -12,7 +12,8 @@ import pandas as pd
 from residue.specs.claims import EstimandSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.estimands import Estimate, estimate
-from residue.stats.two_groups import auc_estimate, ks_estimate
+from residue.stats.two_groups import auc_estimate
+from residue.stats.two_models import ks_estimate
 
 LOG = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ def _estimate(
         return ks_estimate(own, spec.unit, reference, statistics)
     if spec.statistic == "auc":
         sides = None if reference is None else _sides(reference)
-        return auc_estimate(*_sides(own), spec.unit, sides, statistics)
+        return auc_estimate(*_sides(own), spec.unit, sides, statistics, itemwise=spec.itemwise)
     return estimate(own, spec.unit, reference, spec.statistic, statistics)
 
 

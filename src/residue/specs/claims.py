@@ -42,6 +42,9 @@ class EstimandSpec:
     against: dict[str, tuple[str | bool, ...]] = field(default_factory=dict)
     """Item columns and values, as in `where`, of the second group of an ``auc``; its items need not
     be known to the base."""
+    itemwise: bool = False
+    """For ``auc`` with a reference: subtract its value from each item before the groups are
+    compared (the attack by a reference model), instead of one AUC from the other."""
     only_known: bool = True
     """Keep only items whose fact the base of the same pair knows; false keeps all."""
 
@@ -56,6 +59,8 @@ class EstimandSpec:
                 raise SpecError(f"against.{column}", "keeps nothing; list at least one value.")
         if bool(self.against) != (self.statistic == "auc"):
             raise SpecError("against", "belongs to the statistic 'auc', which needs it.")
+        if self.itemwise and (self.statistic != "auc" or self.reference == "none"):
+            raise SpecError("itemwise", "belongs to the statistic 'auc' with a reference.")
         if self.statistic == "ks" and self.reference == "none":
             raise SpecError("reference", "is needed by the statistic 'ks', say oracle.")
         if self.unit in self.by:

@@ -31,7 +31,7 @@ class RecordsSpec:
     distractors: int = 0
     """Wrong answers per item that are teacher-forced beside the accepted one, the first of the
     deck's; `truth_ratio` and `model_utility` need one or more. Each lengthens a record by about a
-    tenth."""
+    third."""
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:

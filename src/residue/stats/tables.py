@@ -144,7 +144,7 @@ def evened(table: Table) -> Table:
     scored items is not worth less than another: countries are what could have been drawn
     otherwise.
     """
-    number, member = _membership(table)
+    number, member = membership(table)
     mass = table.weights @ member
     lines = (mass > 0.0).sum(axis=0)
     share = np.divide(1.0, mass * lines, out=np.zeros_like(mass), where=mass > 0.0)
@@ -156,14 +156,14 @@ def cluster_totals(table: Table) -> tuple[Floats, Floats, Integers]:
 
     Clusters without any score are left out; their items get -1.
     """
-    number, member = _membership(table)
+    number, member = membership(table)
     totals, weights = (table.weights * table.values) @ member, table.weights @ member
     held = weights.sum(axis=0) > 0.0
     place = np.where(held, np.cumsum(held) - 1, -1)
     return totals[:, held], weights[:, held], place[number]
 
 
-def _membership(table: Table) -> tuple[Integers, Floats]:
+def membership(table: Table) -> tuple[Integers, Floats]:
     """Each item's cluster number, and the (items, clusters) indicator of it."""
     labels = {label: number for number, label in enumerate(dict.fromkeys(table.clusters))}
     number = np.array([labels[label] for label in table.clusters], dtype=np.int64)

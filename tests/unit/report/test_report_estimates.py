@@ -315,6 +315,7 @@ def test_statistics_of_groups_need_their_groups() -> None:
         {"against": {"split": ("x",)}},
         {"statistic": "ks"},
         {"statistic": "auc", "against": {"split": ()}},
+        {"itemwise": True, "reference": "base"},
     ):
-        with pytest.raises(SpecError, match="against|reference"):
+        with pytest.raises(SpecError, match="against|reference|itemwise"):
             EstimandSpec(**wrong)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""AUC and KS estimates: the point by definition, the interval by simulation and at its limits."""
+"""AUC estimates: the point by definition, the interval by simulation and at its limits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from residue.specs.statistics import StatisticsSpec
-from residue.stats.two_groups import auc_estimate, ks_estimate
+from residue.stats.two_groups import auc_estimate
 
 SPEC = StatisticsSpec(n_bootstrap=1000)
 
@@ -101,6 +101,19 @@ def test_against_itself_the_difference_is_nothing_and_a_shift_is_found() -> None
     assert found.low > 0.0
 
 
+def test_item_by_item_the_reference_takes_away_what_items_share() -> None:
+    """Hard and easy items in both groups hide a shift that the differences show whole."""
+    level = {f"a{n}": [[float(n)]] for n in range(6)}
+    other = {f"b{n}": [[float(n)]] for n in range(6)}
+    own = rows({name: [[items[0][0] + 0.1]] for name, items in level.items()})
+    plain = auc_estimate(own, rows(other), "country", None, SPEC)
+    assert plain.estimate < 0.6
+    reference = (rows(level), rows(other))
+    made = auc_estimate(own, rows(other), "country", reference, SPEC, itemwise=True)
+    assert made.estimate == 1.0
+    assert made.high == 1.0
+
+
 def test_gaps_are_left_out_and_failures_refuse() -> None:
     own = rows({"A": [[0.9, 0.1]], "B": [[0.8]]})
     other = rows({"X": [[0.5]], "Y": [[0.4]]})
@@ -127,34 +140,10 @@ def test_seeds_that_differ_widen_the_interval() -> None:
     assert of((-1.0, 0.0, 1.0)) > 1.3 * of((0.0, 0.0, 0.0))
 
 
-def test_the_distance_of_a_model_from_itself_and_from_a_stranger() -> None:
-    own = rows({f"a{n}": [[0.1 * n, 0.05 * n]] for n in range(9)})
-    same = ks_estimate(own, "country", own, SPEC)
-    assert (same.estimate, same.low, same.high) == (0.0, 0.0, 0.0)
-    assert "p = 1 by 9 clusters" in same.note
-    far = ks_estimate(own.assign(value=own["value"] + 5), "country", own, SPEC)
-    assert far.estimate == 1.0
-    # Of the 2^9 exchanges only the two that move all countries one way reach it.
-    p = float(far.note.split("p = ")[1].split(" ")[0])
-    assert p == pytest.approx(2 / 512, abs=0.006)
-
-
-def test_the_distance_weighs_countries_alike_and_averages_seeds() -> None:
-    own = rows({"A": [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]], "B": [[1.0], [1.0]]})
-    other = rows({"A": [[1.0, 1.0, 1.0]] * 2, "B": [[1.0]] * 2})
-    made = ks_estimate(own, "country", other, SPEC)
-    assert made.seed_values == pytest.approx((0.5, 0.0))
-    assert made.estimate == pytest.approx(0.25)
-    assert "4 items independent" in made.note
-
-
-def test_p_of_equal_models_is_not_small_too_often() -> None:
-    small = 0
-    for number in range(40):
-        rng = np.random.default_rng(number)
-        own = drawn(rng, "a", 10)
-        noise = own.assign(value=own["value"] + rng.normal(size=len(own)))
-        back = own.assign(value=own["value"] + rng.normal(size=len(own)))
-        note = ks_estimate(noise, "country", back, SPEC).note
-        small += float(note.split("p = ")[1].split(" ")[0]) <= 0.1
-    assert small <= 10
+def test_an_item_without_a_value_on_one_side_counts_on_neither() -> None:
+    own = rows({"A": [[0.9, 0.0]], "B": [[0.8]]})
+    other = rows({"X": [[0.5]], "Y": [[0.4]]})
+    hidden = own.assign(status=["ok", "unscorable", "ok"])
+    made = auc_estimate(own, other, "country", (hidden, other), SPEC)
+    assert made.estimate == 0.0
+    assert (made.n_items, made.n_unscorable) == (2, 1)
