@@ -36,6 +36,8 @@ include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
+include: "rules/selftest.smk"
+include: "rules/patching.smk"
 include: "rules/measures.smk"
 include: "rules/report.smk"
 

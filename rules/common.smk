@@ -10,6 +10,7 @@ from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
 from residue.specs.measures import METRICS
+from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
@@ -213,6 +214,23 @@ def all_measurements(*decks):
     ]
 
 
+def patching_measurements():
+    """Measurements of depth, of the arms that are patched."""
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/patching.parquet"
+        for arm, pair, seed in PLAN.patched()
+    ]
+
+
+def selftest_files(arm):
+    """The self-tests of an arm, pair by pair and seed by seed: inputs of its lens tables."""
+    return [
+        f"{OUT}/lens/selftest/{arm}/pair{pair}/seed{seed}.parquet"
+        for name, pair, seed in PLAN.runs()
+        if name == arm
+    ]
+
+
 def all_known():
     return [
         f"{OUT}/measurements/known/pair{pair}.parquet"
@@ -228,10 +246,12 @@ def everything():
     would leave old tables and "nothing to be done" behind: Snakemake does not miss a file
     that only a finished job reads."""
     numbers = range(PLAN.config.pairs)
-    runs = [
-        {"arm": arm, "pair": pair, "seed": seed, "condition": "plain"}
-        for arm, pair, seed in PLAN.runs()
-    ]
+
+    def plain(runs):
+        names = ("arm", "pair", "seed")
+        return [dict(zip(names, run)) | {"condition": "plain"} for run in runs]
+
+    runs = plain(PLAN.runs())
     pairs = [{"pair": pair} for pair in numbers]
     roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
     trained = [run for run in runs if run["arm"] not in UNEDITED]
@@ -244,6 +264,9 @@ def everything():
         "train_arm": trained,
         "record measure": asked,
         "find_known": pairs,
+        "self_test": runs,
+        "witness": plain(PLAN.witnessed()),
+        "patch_rows measure_patching": plain(PLAN.patched()),
     }
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
