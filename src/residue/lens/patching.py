@@ -160,18 +160,19 @@ class _Prefixes:
         self.state.cache.crop(-len(columns))
         logp = logits.float().log_softmax(dim=1).gather(1, self.wanted[:, None])[:, 0]
         starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]])
-        total: np.ndarray = np.add.reduceat(logp.cpu().numpy().astype(np.float64), starts)
-        return total / self.lengths
+        total = np.add.reduceat(logp.cpu().numpy().astype(np.float64), starts)
+        return np.asarray(total / self.lengths)
 
     @contextmanager
     def _replaced(self, row: int | None, vectors: Tensor | None) -> Iterator[None]:
-        if row is None:
+        if row is None or vectors is None:
             yield
             return
+        held = vectors
 
         def put(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
             rows = (args[0] if args else kwargs["hidden_states"]).clone()
-            rows[self.real] = vectors.to(rows.device, rows.dtype)
+            rows[self.real] = held.to(rows.device, rows.dtype)
             if args:
                 return (rows, *args[1:]), kwargs
             return args, {**kwargs, "hidden_states": rows}

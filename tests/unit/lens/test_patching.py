@@ -88,7 +88,7 @@ def linear_twin(model: Any, matrices: list[np.ndarray]) -> Any:
 
 
 def test_two_linear_blocks_in_closed_form(models: dict[str, Any]) -> None:
-    """Without attention each position is on its own: h ← h + A · h / rms(h), twice, then W · norm."""
+    """Without attention positions stand alone: h ← h + A · h / rms(h), twice, then W · norm."""
     rng = np.random.default_rng(0)
     first, second, other = rng.normal(0, 0.5, (3, 16, 16))
     base = linear_twin(models["llama"], [first, second])
