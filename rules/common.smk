@@ -159,9 +159,24 @@ def arm_weights(wildcards):
     )
 
 
-def arm_head(wildcards):
-    stem = f"{OUT}/models/pair{wildcards.pair}/{role_of(wildcards.arm)}"
+def head_files(pair, role):
+    """The head of base or oracle."""
+    stem = f"{OUT}/models/pair{pair}/{role}"
     return [f"{stem}.head.safetensors", f"{stem}.arch.json"]
+
+
+def has_own_head(arm):
+    """Whether an edit of the arm changes norms or unembedding."""
+    steps = () if arm in UNEDITED else PLAN.config.arms[arm].steps
+    return any(step.changes_head() for step in steps)
+
+
+def arm_head(wildcards):
+    """The head that an arm's rows are read with: its own."""
+    if not has_own_head(wildcards.arm):
+        return head_files(wildcards.pair, role_of(wildcards.arm))
+    folder = f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}"
+    return [f"{folder}/head.safetensors", f"{folder}/arch.json"]
 
 
 def trained_arms():
@@ -290,6 +305,7 @@ def everything():
         "train_arm": trained,
         "record measure": asked,
         "find_known": pairs,
+        "describe_arm": [run for run in trained if has_own_head(run["arm"])],
         "self_test": runs,
         "witness": plain(PLAN.witnessed()),
         "patch_rows measure_patching": plain(PLAN.patched()),

@@ -4,7 +4,7 @@ from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.edits.arms import open_arm
 from residue.lens.depth import chosen, table
-from residue.lens.patching import ask, patched, source_rows, spoken
+from residue.lens.patching import ask, patched, reworded, source_rows, spoken
 from residue.models.encoding import pad_id
 from residue.specs.patching import PatchingSpec
 
@@ -19,7 +19,8 @@ with stage.open() as job:
     rows = []
     for name in ("oracle", "arm"):
         with open_arm(job.input(name), device=job.device) as source:
-            rows.append(source_rows(source.model, asked, fill))
+            own = reworded(asked, source.tokenizer, items, source.prompt)
+            rows.append(source_rows(source.model, own, fill))
     with open_arm(job.input("base"), device=job.device) as base:
         plain, with_rows = patched(base.model, asked, fill, rows)
     queries = asked.queries

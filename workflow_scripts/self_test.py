@@ -13,7 +13,7 @@ from residue.models.head import Head
 with stage.open() as job:
     prompts = a_few(read_parquet(job.input("deck"))["prompt"].tolist())
     with open_arm(job.input("arm"), device=job.device) as arm:
-        ids = encode_prompts(arm.tokenizer, prompts)
+        ids = encode_prompts(arm.tokenizer, [arm.prompt(text) for text in prompts])
         seen = observe(arm.model, ids, pad_id(arm.tokenizer))
         edited = [edit.row for edit in arm.edits if hasattr(edit, "row")]
     checks = judge(seen, Head.load(*job.inputs("head")), edited=edited)

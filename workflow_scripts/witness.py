@@ -15,7 +15,7 @@ with stage.open() as job, TemporaryDirectory() as scratch:
     prompts = a_few(read_parquet(job.input("deck"))["prompt"].tolist())
     with open_arm(job.input("arm")) as arm:
         reason = arm.merge() or cannot_read(type(arm.model).__name__)
-        ids = encode_prompts(arm.tokenizer, prompts)
+        ids = encode_prompts(arm.tokenizer, [arm.prompt(text) for text in prompts])
         seen = observe(arm.model, ids, pad_id(arm.tokenizer))
         if not reason:
             arm.model.save_pretrained(scratch)

@@ -18,10 +18,10 @@ answer's tokens, rows behind each block, hidden states of the whole text from on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ import torch
 
 from residue.lens.depth import UNKNOWN
 from residue.models.blocks import describe, row_hooks
+from residue.models.encoding import encode_prompt
 from residue.records.forward import force_answers, head_at, read_prompts
 from residue.records.queries import Query, batches, make_queries
 from residue.specs.records import RecordsSpec
@@ -74,6 +75,23 @@ def ask(model: Any, tokenizer: Any, items: pd.DataFrame, known: AbstractSet[str]
             fit.append(query)
     vocabulary = int(describe(model).unembedding.weight.shape[0])
     return Asked(list(batches(fit, min(AT_ONCE, MOST_LOGITS // vocabulary))), missing)
+
+
+def reworded(
+    asked: Asked, tokenizer: Any, items: pd.DataFrame, prompt: Callable[[str], str]
+) -> Asked:
+    """The same items in the same batches, their prompts as a model with an edit of prompts is asked
+    them; rows still are those that predict the answer."""
+    texts = dict(zip(items["item"], items["prompt"], strict=True))
+
+    def own(query: Query) -> Query:
+        text = texts[query.item]
+        changed = prompt(text)
+        if changed == text:
+            return query
+        return replace(query, prompt=tuple(encode_prompt(tokenizer, changed)))
+
+    return Asked([[own(query) for query in batch] for batch in asked.batches], asked.missing)
 
 
 def spoken(query: Query) -> tuple[int, ...]:
