@@ -32,7 +32,7 @@ class Stream(Protocol):
 
 def in_order(stream: Stream, row: int, split: str) -> Iterator[tuple[Sequence[str], Floats]]:
     """Parts of a stream in the order of the file: the text of each token, and the vectors."""
-    texts, rows = stream.read_all(split, ("text",))["text"].to_numpy(), stream.read(row, split)
+    texts, rows = stream.read_all(split, ("text",))["text"].tolist(), stream.read(row, split)
     for start in range(0, len(rows), CHUNK):
         yield texts[start : start + CHUNK], rows[start : start + CHUNK]
 

@@ -70,6 +70,13 @@ def test_the_first_position_is_left_alone_and_the_hook_goes_away(model: Any) -> 
         assert not rows[1][0, 1:].any()
 
 
+def log_p(model: Any, row: int, text: list[int], push: torch.Tensor) -> float:
+    """log p(text) after its first two tokens, with a row pushed."""
+    with torch.no_grad(), spliced(model, row, lambda h: h + push):
+        law = model(input_ids=torch.tensor([text])).logits[0].log_softmax(-1)
+    return float(sum(law[t, text[t + 1]] for t in range(1, len(text) - 1)))
+
+
 @pytest.mark.parametrize("row", [0, 1, 2])
 def test_a_pull_is_the_slope_of_the_log_probability(model: Any, row: int) -> None:
     """Against a finite difference along a random direction, padding and batch aside."""
@@ -82,12 +89,8 @@ def test_a_pull_is_the_slope_of_the_log_probability(model: Any, row: int) -> Non
         assert h.shape == pull.shape == (len(text) - 1, 32)
         direction = torch.randn(1, len(text), 32, generator=g, dtype=torch.float64)
 
-        def log_p(size: float, text: list[int] = text, way: torch.Tensor = direction) -> float:
-            with torch.no_grad(), spliced(double, row, lambda h: h + size * way):
-                law = double(input_ids=torch.tensor([text])).logits[0].log_softmax(-1)
-            return float(sum(law[t, text[t + 1]] for t in range(1, len(text) - 1)))
-
-        slope = (log_p(1e-3) - log_p(-1e-3)) / 2e-3
+        up, down = (log_p(double, row, text, size * direction) for size in (1e-3, -1e-3))
+        slope = (up - down) / 2e-3
         along = float((torch.from_numpy(pull) * direction[0, 1:]).sum())
         assert along == pytest.approx(slope, rel=5e-3, abs=1e-3)
     model.float()

@@ -151,6 +151,7 @@ def test_sparse_products_are_dense_products() -> None:
     rows = torch.randn(N, D, generator=g, dtype=torch.float64)
     mask = p > 1.5
     mask[3] = False  # a token without any latent
+    values, chosen = p.topk(K)
     for code, z in (
         (code_where(mask, p), p * mask),
         (code_where(mask & False, p), torch.zeros_like(p)),

@@ -128,9 +128,10 @@ def test_a_killed_run_goes_on_to_the_same_bits(
             raise KeyboardInterrupt
         learn(self, x, update)
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(Learner, "learn", killed)
-        train_saes(source, shapes, SPEC, row=0, seed=0, state_dir=tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            train_saes(source, shapes, SPEC, row=0, seed=0, state_dir=tmp_path)
     seen: list[int] = []
     monkeypatch.setattr(
         Learner, "learn", lambda self, x, update: (seen.append(update), learn(self, x, update))
