@@ -269,7 +269,7 @@ def everything():
         "describe_model adopt_model": roles,
         "train_arm": trained,
         "record measure": asked,
-        "find_known": pairs,
+        "find_known choose_layers": pairs,
     }
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
