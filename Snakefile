@@ -17,6 +17,7 @@ include: "rules/common.smk"
 wildcard_constraints:
     pair=r"\d+",
     seed=r"\d+",
+    choice=r"\d+",
     role="base|oracle",
     arm=r"[a-z][a-z0-9_]*",
     condition="plain",
@@ -37,6 +38,7 @@ include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
 include: "rules/representation.smk"
+include: "rules/sae.smk"
 include: "rules/measures.smk"
 include: "rules/report.smk"
 

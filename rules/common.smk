@@ -271,6 +271,11 @@ def everything():
         "record measure": asked,
         "find_known choose_layers": pairs,
     }
+    if PLAN.makes_saes():
+        choices = range(PLAN.config.representation.select)
+        jobs["train_sae score_sae pick_features"] = [
+            pair | {"choice": choice} for pair in pairs for choice in choices
+        ]
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
     return [

@@ -17,6 +17,7 @@ All but `random` are functions of sums per country, so resampling countries cost
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,8 @@ from residue.specs.sae import FeatureSpec
 
 Floats = NDArray[np.floating[Any]]
 Integers = NDArray[np.integer[Any]]
+
+logger = logging.getLogger(__name__)
 
 COLUMNS = ("picker", "feature", "rank", "score", "stability", "recurrence", "scale")
 
@@ -95,11 +98,12 @@ def pick(
     """The best latents of each picker, a table of `COLUMNS`.
 
     forget: some residual rows of forget tokens, on which `scale` is found. Latents that never fire
-    on forget tokens, or whose score is not above zero, are not picked. stability: share of
-    resamples of countries, forget ones and others apart, that pick the latent again. recurrence:
-    mean over SAEs of other seeds of the largest cosine to a latent that the same picker picks
-    there; null without other SAEs. scale: what the latent's effect is to be multiplied with, 1 but
-    for `random`.
+    on forget tokens, or whose score is not above zero, are not picked, so a picker may have fewer
+    lines than asked for, or none; `NoFeaturesError` where the matched one has none.
+    stability: share of resamples of countries, forget ones and others apart, that pick the latent
+    again. recurrence: mean over SAEs of other seeds of the largest cosine to a latent that the same
+    picker picks there; null without other SAEs. scale: what the latent's effect is to be multiplied
+    with, 1 but for `random`.
     """
     parts = []
     draws = chosen.sums.resamples(spec.draws, seed)
@@ -107,10 +111,7 @@ def pick(
         scores = picker(chosen.sums, spec)
         found = best(scores, chosen.sums, spec.keep)
         if not len(found):
-            raise NoFeaturesError(
-                f"no latent has a positive score by '{name}': none fires more on the forget set "
-                "than on the others; choose another row or a larger SAE"
-            )
+            logger.warning("no latent has a score above zero by '%s', so it picks none", name)
         again = np.zeros(len(found))
         for draw in draws:
             again += np.isin(found, best(picker(draw, spec), draw, spec.keep))
@@ -118,12 +119,17 @@ def pick(
             _lines(
                 name, found,
                 score=scores[found],
-                stability=again / len(draws),
+                stability=again / spec.draws,
                 recurrence=recurrence(chosen, others, found, picker, spec),
             )
         )  # fmt: skip
     table = pd.concat(parts, ignore_index=True)
     matched = table.loc[table["picker"] == spec.matched, "feature"].to_numpy()
+    if not len(matched):
+        raise NoFeaturesError(
+            f"no latent has a score above zero by '{spec.matched}': none stands for the forget set "
+            "and not for the others; choose another row or a larger SAE"
+        )
     return pd.concat([table, control(chosen, matched, forget, seed)], ignore_index=True)
 
 

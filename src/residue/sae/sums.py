@@ -149,17 +149,20 @@ def sum_codes(
         for name, sae in saes.items()
     }
     for texts, h in rows:
-        starts, runs = _runs(places.cells(texts))
-        numbers["tokens"] += np.bincount(places.cells(texts), minlength=total)
+        here = places.cells(texts)
+        numbers["tokens"] += np.bincount(here, minlength=total)
         for name, sae in saes.items():
-            z = sae.encode(h)
-            np.add.at(sums[name]["code"], runs, np.add.reduceat(z, starts, axis=0))
-            np.add.at(sums[name]["square"], runs, np.add.reduceat(z * z, starts, axis=0))
+            tokens, latents, z = sae.pairs(h)
+            where = here[tokens] * sae.latents + latents
+            _add(sums[name]["code"], where, z)
+            _add(sums[name]["square"], where, z.astype(np.float64) ** 2)
     for text, h, pull in pulls:
         cell = int(places.cells([text])[0])
         numbers["pulled"][cell] += len(h)
         for name, sae in saes.items():
-            sums[name]["cost"][cell] += (sae.encode(h) * (pull @ sae.W_dec.T)).sum(axis=0)
+            tokens, latents, z = sae.pairs(h)
+            slopes = np.einsum("pd,pd->p", pull[tokens], sae.W_dec[latents])
+            sums[name]["cost"][cell] += np.bincount(latents, z * slopes, sae.latents)
     shaped = {name: value.reshape(cells) for name, value in numbers.items()}
     return {
         name: Sums(
@@ -172,7 +175,6 @@ def sum_codes(
     }
 
 
-def _runs(cells: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where stretches of tokens of one cell start, and which cell that is."""
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(cells)) + 1])
-    return starts, cells[starts]
+def _add(table: Floats, where: NDArray[np.int64], values: Floats) -> None:
+    """Add values to a table at flat places, which may repeat."""
+    table += np.bincount(where, values, table.size).reshape(table.shape)

@@ -204,7 +204,7 @@ def test_resamples_draw_forget_units_and_others_apart(witness: Witness) -> None:
 
 def test_no_latent_of_the_forget_set_is_an_error(witness: Witness) -> None:
     flat = replace(witness.sums, code=witness.sums.code * 0, square=witness.sums.square * 0)
-    with pytest.raises(NoFeaturesError, match="no latent has a positive score by 'activation'"):
+    with pytest.raises(NoFeaturesError, match="no latent has a score above zero by 'activation'"):
         pick(replace(witness, sums=flat), [], forget_rows(CORPUS, PARTS), SPEC, seed=0)
 
 
