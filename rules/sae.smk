@@ -62,7 +62,7 @@ rule pick_features:
     """Which latents stand for what is to be forgotten; one picker needs the live base."""
     input:
         stream=SAE_STREAM,
-        corpus=f"{OUT}/world/corpus.parquet",
+        corpus=CORPUS,
         config=rules.train_sae.output.config,
         weights=rules.train_sae.output.weights,
         beside=rules.train_sae.output.beside,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,25 +16,6 @@ Floats = NDArray[np.floating[Any]]
 
 MOST_FORGET_ROWS = 4096
 """Forget tokens on which the random control is scaled; a mean norm needs no more."""
-
-
-CHUNK = 4096
-"""Tokens of a part."""
-
-
-class Stream(Protocol):
-    """What is read of a `records.stream.StreamFile`."""
-
-    def read(self, row: int, split: str) -> Floats: ...
-
-    def read_all(self, split: str, columns: Sequence[str]) -> pd.DataFrame: ...
-
-
-def in_order(stream: Stream, row: int, split: str) -> Iterator[tuple[Sequence[str], Floats]]:
-    """Parts of a stream in the order of the file: the text of each token, and the vectors."""
-    texts, rows = stream.read_all(split, ("text",))["text"].tolist(), stream.read(row, split)
-    for start in range(0, len(rows), CHUNK):
-        yield texts[start : start + CHUNK], rows[start : start + CHUNK]
 
 
 def token_texts(tokens: pd.DataFrame, start: int | None) -> dict[str, list[int]]:
