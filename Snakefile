@@ -17,6 +17,7 @@ include: "rules/common.smk"
 wildcard_constraints:
     pair=r"\d+",
     seed=r"\d+",
+    choice=r"\d+",
     role="base|oracle",
     arm=r"[a-z][a-z0-9_]*",
     condition="plain",
@@ -41,6 +42,7 @@ include: "rules/representation.smk"
 include: "rules/streams.smk"
 include: "rules/selftest.smk"
 include: "rules/patching.smk"
+include: "rules/sae.smk"
 include: "rules/measures.smk"
 include: "rules/report.smk"
 

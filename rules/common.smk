@@ -324,6 +324,12 @@ def everything():
         "witness": plain(PLAN.witnessed()),
         "patch_rows measure_patching": plain(PLAN.patched()),
     }
+    if PLAN.makes_saes():
+        choices = range(PLAN.config.representation.select)
+        streams += [pair | {"role": "base", "stream": "sae"} for pair in pairs]
+        jobs["train_sae score_sae pick_features"] = [
+            pair | {"choice": choice} for pair in pairs for choice in choices
+        ]
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
     return [
