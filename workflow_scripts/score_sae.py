@@ -1,10 +1,9 @@
 """Score the SAEs of one chosen row on held-out tokens, and spliced into the base."""
 
-from residue.records.stream import StreamFile
-
 from residue import stage
 from residue.models.encoding import pad_id
 from residue.models.loading import load_model
+from residue.records.stream import StreamFile
 from residue.sae.folders import read_saes
 from residue.sae.scores import CHUNK, score_rows, score_table
 from residue.sae.splice import spliced_scores

@@ -1,9 +1,8 @@
 """Train the SAEs of one chosen row of the base, all in one pass over its stream."""
 
-from residue.records.stream import StreamFile
-
 from residue import stage
 from residue.core.artifacts import read_json
+from residue.records.stream import StreamFile
 from residue.sae.files import save_sae, write_config, write_weights
 from residue.sae.origin import origin
 from residue.sae.training import train_saes
