@@ -11,7 +11,7 @@ from residue.core.seeds import derive
 from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
 from residue.edits.attached import Attached
-from residue.edits.batches import Batches, Views, pools
+from residue.edits.batches import Batches, Views, pools, preferences
 from residue.edits.training import train
 from residue.models.loading import load_model
 from residue.specs.arms import ArmSpec, StepSpec
@@ -54,11 +54,11 @@ def train_arm(
 
     target = Path(weights) if weights is not None else Path(home) / WEIGHTS
     model, tokenizer = load_model(base, device=device)
-    items = pools(tokenizer, data)
     steps, histories = [], []
     for place, step in enumerate(recipe.steps, start=1):
         name = f"{place}-{step.edit['name']}"
         logger.info("arm %s seed %d: training %s on %s", arm, seed, name, step.objective["name"])
+        items = _items(tokenizer, data, step)
         state = Path(state_dir) / name if state_dir is not None else None
         edit, history = _train_step(
             model, step, items, derive("edit", pair, seed, place), place, state, micro_batch
@@ -94,6 +94,14 @@ def require_effect(model: Any, edit: Attached, units: list[Views], name: str) ->
             " raise train.steps or train.learning_rate"
         )
     return change
+
+
+def _items(tokenizer: Any, data: pd.DataFrame, step: StepSpec) -> dict[str, list[Views]]:
+    """The edit data by set, with a second answer where the objective prefers one."""
+    items, objective = pools(tokenizer, data), step.built_objective()
+    if getattr(objective, "ALTERNATES", False):
+        items["forget"] = preferences(tokenizer, data, objective.refusals)
+    return items
 
 
 def _train_step(

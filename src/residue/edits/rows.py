@@ -35,9 +35,8 @@ def read_rows(model: Any, examples: Sequence[Example], row: int) -> Tensor:
         found.append(hidden)
         raise _ReadError
 
-    with _at_row(model, row, keep):
-        with suppress(_ReadError):
-            model(input_ids=padded.ids, use_cache=False)
+    with _at_row(model, row, keep), suppress(_ReadError):
+        model(input_ids=padded.ids, use_cache=False)
     wanted = padded.mask.bool()
     wanted[:, 0] = False
     rows = found[0][wanted]

@@ -64,7 +64,8 @@ def direction(number: int, width: int) -> Tensor:
 
     source = torch.Generator().manual_seed(derive("rmu", number, width))
     drawn = torch.randn(width, generator=source)
-    return drawn / drawn.norm()
+    unit: Tensor = drawn / drawn.norm()
+    return unit
 
 
 def _shares(rows: Tensor, targets: Tensor, reference: Tensor) -> Tensor:
