@@ -19,7 +19,8 @@ wildcard_constraints:
     seed=r"\d+",
     role="base|oracle",
     arm=r"[a-z][a-z0-9_]*",
-    condition="plain",
+    condition=r"[a-z][a-z0-9_]*",
+    attack=r"[a-z][a-z0-9_]*",
     deck=r"[a-z][a-z0-9_]*",
 
 
@@ -37,6 +38,7 @@ include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
 include: "rules/measures.smk"
+include: "rules/conditions.smk"
 include: "rules/report.smk"
 
 

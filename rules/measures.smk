@@ -53,7 +53,7 @@ rule find_known:
 
 rule estimate:
     input:
-        measurements=all_measurements(),
+        measurements=all_measurements() + attacked_measurements(),
         known=all_known(),
         decks=deck_files(),
     output:

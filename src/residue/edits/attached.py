@@ -39,6 +39,11 @@ class Attached(ABC):
     def save(self, folder: Path) -> None:
         """Write the edit's files into a new folder; equal weights give equal bytes."""
 
+    def fold(self) -> bool:
+        """Write the edit into the model's own weights and go, where it is one of weights; False
+        where it is a hook, which stays."""
+        return False
+
     @abstractmethod
     def _switch(self, on: bool) -> None:
         """Let the edit take part in the forward pass, or not."""

@@ -150,6 +150,17 @@ class Adapter(Attached):
         text = json.dumps(config, indent=2, sort_keys=True, default=sorted)
         (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
 
+    def fold(self) -> bool:
+        """Add B A, scaled, to the weights beside which it sits; the adapter is gone then."""
+        import torch
+
+        with torch.no_grad():
+            for layer in self.layers.values():
+                if self.name in layer.active_adapters:
+                    layer.get_base_layer().weight += layer.get_delta_weight(self.name)
+        self.detach()
+        return True
+
     def _switch(self, on: bool) -> None:
         for layer in self.layers.values():
             flags = [(weight, weight.requires_grad) for weight in layer.parameters()]
