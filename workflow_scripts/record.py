@@ -12,6 +12,7 @@ with stage.open() as job:
     items = read_parquet(job.input("deck"))
     file = arm_file_of(job.input("arm"), job.wildcard("condition"))
     with open_arm(file, device=job.device) as arm:
+        items = items.assign(prompt=[arm.prompt(text) for text in items["prompt"]])
         detached = arm.detached if arm.arm["steps"] else None
         batches = job.watched(
             record(

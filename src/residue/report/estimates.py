@@ -38,7 +38,8 @@ def estimates(
     known — whether the base of that pair knows the fact of the item. An arm's condition is compared
     with the reference model's ``plain`` condition, or with the same one. What cannot be estimated
     (no such item, metric or reference) has a row with a missing estimate and a note that says why.
-    `where` and `slice` are the conditions on the items' columns that pick the measurement rows of a number.
+    `where` and `slice` are the conditions on the items' columns that pick the measurement rows of
+    a number.
     ValueError where an estimand names a column that the items do not have.
     """
     runs = _runs(measurements)

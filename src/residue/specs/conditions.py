@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from residue.specs.arms import _built as built
-from residue.specs.arms import _normal as normal
+from residue.specs.arms import built, normal
 from residue.specs.fields import Named, SpecError
 from residue.specs.measures import METRICS
 

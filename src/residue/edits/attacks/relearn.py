@@ -68,6 +68,7 @@ class Attack:
 
         objective: Any = Objective()
         rows = self.chosen(shown).assign(set="retain")
+        rows["prompt"] = rows["prompt"].map(opened.prompt)
         place = len(opened.arm["steps"]) + 1
         adapter = Edit(rank=self.rank, alpha=2.0 * self.rank).attach(
             opened.model, seed=derive(seed, "weights"), place=place
