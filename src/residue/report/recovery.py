@@ -130,7 +130,7 @@ def _recovery(
         if gap < spec.least_gap
     ]
     for place, condition in enumerate(points):
-        mine = head | {"condition": condition, "measure": "recovery"} | counts
+        mine: dict[str, Any] = head | {"condition": condition, "measure": "recovery"} | counts
         mine |= {"at": at[place] if attack.at else math.nan, "gap": float(curve.gaps[place])}
         why = next((text for text in low_gap if f"after {condition}," in text), "")
         point = float(curve.recovery[place])
@@ -141,7 +141,7 @@ def _recovery(
         for measure, of in whole.items():
             point = float(of(curve.at, curve.recovery))
             made = interval(point, of(curve.at, draws), curve, statistics.level)
-            mine = head | {"condition": attack.conditions[-1], "measure": measure} | counts
+            mine = {**head, "condition": attack.conditions[-1], "measure": measure, **counts}
             mine |= {"at": math.nan, "gap": float(curve.gaps.min())}
             rows.append(mine | _number(made, "; ".join(low_gap)))
     return rows
@@ -192,4 +192,5 @@ def _number(made: Interval, why: str) -> dict[str, Any]:
 
 def _missing(why: str, level: float) -> dict[str, Any]:
     nothing: dict[str, Any] = dict.fromkeys(("estimate", "low", "high", "gap"), math.nan)
-    return {**nothing, **dict.fromkeys(_COUNTS, 0), "level": level, "method": "none", "note": why}
+    counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
+    return {**nothing, **counts, "level": level, "method": "none", "note": why}

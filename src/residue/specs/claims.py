@@ -252,13 +252,13 @@ def default_claims() -> dict[str, ClaimSpec]:
         "stays_forgotten": ClaimSpec(
             sentence="After an attack that shows none of the facts asked, the model answers right "
             "no more often than a model that never saw them does after the same attack: after a "
-            "short training on other forgotten countries, and with weights rounded to four bits.",
+            "short training on other facts to forget, and with weights rounded to four bits.",
             estimand="attacked_vs_oracle",
             kind="non_superior",
             margin=0.15,
-            margin_reason="Fewer countries are asked than for forgetting, since half of the forget "
-            "countries are what the attacker trains on, so the margin is as much wider. One side "
-            "alone counts: what an attack destroys is no recovery.",
+            margin_reason="Only those facts to forget are asked that the attacker does not train "
+            "on, so the margin is wider than for forgetting. One side alone counts: what an attack "
+            "destroys is no recovery.",
         ),
     }
 

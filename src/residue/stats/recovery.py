@@ -83,7 +83,8 @@ def resampled(curve: Curve, rng: np.random.Generator, n: int) -> Floats:
     of_country = rng.multinomial(countries, np.full(countries, 1 / countries), size=n) / countries
 
     def means(values: Floats) -> Floats:
-        return np.einsum("nl,plc,nc->np", of_line, values, of_country, optimize=True)
+        drawn = np.einsum("nl,plc,nc->np", of_line, values, of_country, optimize=True)
+        return np.asarray(drawn, dtype=np.float64)
 
     return _ratio(means(curve.arm - curve.oracle), means(curve.base - curve.oracle))
 
@@ -114,7 +115,8 @@ def interval(point: float, draws: Floats, curve: Curve, level: float) -> Interva
 
 def _ratio(top: Floats, gap: Floats) -> Floats:
     full = np.full(np.shape(top), math.nan)
-    return np.divide(top, gap, out=full, where=np.asarray(gap) > 0)
+    shares = np.divide(top, gap, out=full, where=np.asarray(gap) > 0)
+    return np.asarray(shares, dtype=np.float64)
 
 
 def _crossing(at: tuple[float, ...], recovery: Floats) -> float:
