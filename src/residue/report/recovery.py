@@ -122,6 +122,7 @@ def _recovery(
         ]
     rows = []
     curve, counts = _curve(runs, points, arm, at if attack.at else tuple(range(len(points))))
+    of = "pairs" if counts["n_pairs"] > 1 else "seeds"
     rng = np.random.default_rng(derive("recovery", statistics.seed, attack.attack, arm))
     draws = resampled(curve, rng, spec.resamples)
     low_gap = [
@@ -134,13 +135,13 @@ def _recovery(
         mine |= {"at": at[place] if attack.at else math.nan, "gap": float(curve.gaps[place])}
         why = next((text for text in low_gap if f"after {condition}," in text), "")
         point = float(curve.recovery[place])
-        made = interval(point, draws[:, place], curve, statistics.level)
+        made = interval(point, draws[:, place], curve, statistics.level, of=of)
         rows.append(mine | _number(made, why))
     if attack.at:
         whole = {"area": area, "half": half}
-        for measure, of in whole.items():
-            point = float(of(curve.at, curve.recovery))
-            made = interval(point, of(curve.at, draws), curve, statistics.level)
+        for measure, by in whole.items():
+            point = float(by(curve.at, curve.recovery))
+            made = interval(point, by(curve.at, draws), curve, statistics.level, of=of)
             mine = {**head, "condition": attack.conditions[-1], "measure": measure, **counts}
             mine |= {"at": math.nan, "gap": float(curve.gaps.min())}
             rows.append(mine | _number(made, "; ".join(low_gap)))

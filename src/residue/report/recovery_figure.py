@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 WIDTH = 5.0
 CURVE, HEAD, FOOT, LINE = 1.75, 0.3, 0.5, 0.17
 """Heights in inches: of a curve, of its title, of the axis words below, of one arm in a list."""
-LEFT, RIGHT, BROAD = 0.115, 0.63, 0.355
+SIDES = ((0.115, 0.355), (0.675, 0.31))
+"""Left edge and breadth of the two panels; names of arms stand between them."""
+ROOM = 0.012
+"""Share of the longest relearning left free before its start."""
 
 
 def recovery(table: pd.DataFrame) -> Figure:
@@ -40,13 +44,12 @@ def recovery(table: pd.DataFrame) -> Figure:
         for attack, height in zip(attacks, heights, strict=True):
             mine = made[made["attack"] == attack]
             bottom, size = top - (height - FOOT) / whole, (height - FOOT - HEAD) / whole
-            axes = [figure.add_axes((x, bottom, BROAD, size)) for x in (LEFT, RIGHT)]
+            axes = [figure.add_axes((x, bottom, broad, size)) for x, broad in SIDES]
             figure.text(0.0, top - 0.14 / whole, attack_name(attack), weight="bold", va="center")
-            sides = ("forget", "recovery")
-            for ax, measure in zip(axes, sides, strict=True):
+            for ax, measure in zip(axes, ("forget", "recovery"), strict=True):
                 rows = mine[mine["measure"] == measure]
                 if _is_curve(mine):
-                    _curve(ax, rows, style)
+                    _curve(ax, rows, style, named=measure == "forget")
                 else:
                     _list(ax, rows, style)
                 _words(ax, measure, curve=_is_curve(mine))
@@ -80,9 +83,13 @@ def _words(ax: Axes, measure: str, *, curve: bool) -> None:
         guide(tick, color=FAINT, lw=0.6, zorder=0)
 
 
-def _curve(ax: Axes, rows: pd.DataFrame, style: dict[str, tuple[str, str]]) -> None:
+def _curve(ax: Axes, rows: pd.DataFrame, style: dict[str, tuple[str, str]], *, named: bool) -> None:
     """Lines over the square root of the updates, so that the first few have room."""
-    ax.set_xscale("function", functions=(lambda x: abs(x) ** 0.5, lambda x: x**2))
+    ax.set_xscale("function", functions=(_root, _square))
+    if not len(rows):
+        return
+    longest = float(rows["at"].max())
+    ax.set_xlim(-ROOM * longest, 1.02 * longest)
     ends: list[tuple[str, float, float]] = []
     for arm in dict.fromkeys(rows["arm"]):
         points = records(rows[rows["arm"] == arm].sort_values("at"))
@@ -95,12 +102,22 @@ def _curve(ax: Axes, rows: pd.DataFrame, style: dict[str, tuple[str, str]]) -> N
         ends.append((arm, x[-1], points[-1]["estimate"]))
     ticks = sorted(set(rows["at"]))
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    if not named:
+        return
     heights = apart([(0.0, y) for _, _, y in ends], 1.0, 0.13)
     for (arm, x_end, _), height in zip(ends, heights, strict=True):
         ax.annotate(
             arm, (x_end, height), (6, 0), textcoords="offset points", va="center",
             color=style[arm][0], weight="bold", annotation_clip=False,
         )  # fmt: skip
+
+
+def _root(x: Any) -> Any:
+    return np.sign(x) * np.abs(x) ** 0.5
+
+
+def _square(x: Any) -> Any:
+    return np.sign(x) * np.square(x)
 
 
 def _list(ax: Axes, rows: pd.DataFrame, style: dict[str, tuple[str, str]]) -> None:

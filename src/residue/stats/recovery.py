@@ -89,25 +89,27 @@ def resampled(curve: Curve, rng: np.random.Generator, n: int) -> Floats:
     return _ratio(means(curve.arm - curve.oracle), means(curve.base - curve.oracle))
 
 
-def interval(point: float, draws: Floats, curve: Curve, level: float) -> Interval:
+def interval(
+    point: float, draws: Floats, curve: Curve, level: float, *, of: str = "seeds"
+) -> Interval:
     """Percentile interval of a number of a curve from its draws, (n,); ends may be infinite.
 
     The ends lie at the tail that Student's t would need, on the degrees of freedom of the arm's
     table of lines and countries (`crossed.components`), since percentiles of few units are too
-    narrow. The least degrees of freedom over the points are taken.
+    narrow. The least degrees of freedom over the points are taken. `of` says what the lines are.
     """
     _, lines, countries = curve.arm.shape
     kept = draws[~np.isnan(draws)]
-    of = f"{countries} countries" + (f" and {lines} lines" if lines > 1 else "")
+    drawn = f"{countries} clusters" + (f" and {lines} {of}" if lines > 1 else "")
     if countries < 2 or not kept.size:
-        return Interval(point, -math.inf, math.inf, level, "one country, no spread", countries)
+        return Interval(point, -math.inf, math.inf, level, "one cluster, no spread", countries)
     df = float(countries - 1)
     if lines > 1:
         tables = curve.arm - curve.oracle
         df = min(components(table, level).df for table in tables)
     tail = float(special.ndtr(-t_quantile(df, 1.0 - check_level(level)) * math.sqrt((df + 1) / df)))
     low, high = np.quantile(kept, [tail, 1 - tail], method="nearest")
-    method = f"bootstrap of {of}"
+    method = f"bootstrap of {drawn}"
     if kept.size < draws.size:
         method += f"; {draws.size - kept.size} of {draws.size} draws had nothing to recover"
     return Interval(point, float(low), float(high), level, method, countries, df=df)

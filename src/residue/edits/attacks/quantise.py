@@ -69,9 +69,10 @@ def rounded(weight: Tensor, kind: str) -> Tensor:
         codes, scales, _ = bnb.int8_vectorwise_quant(weight.detach().to(torch.float16))
         read: Tensor = codes.float() * scales.float()[:, None] / 127.0
         return read
-    # One row of all weights: blocks run over the flat weight anyway, and bitsandbytes 0.50 on the
-    # CPU gives wrong values back for rows that are no multiple of a block.
-    flat = weight.detach().float().reshape(1, -1).contiguous()
-    codes, state = bnb.quantize_4bit(flat, blocksize=BLOCK, quant_type="nf4")
+    # One row of whole blocks: they run over the flat weight anyway, and bitsandbytes 0.50 on the CPU
+    # gives wrong values back for rows that are no multiple of a block.
+    flat = weight.detach().float().reshape(1, -1)
+    whole = torch.nn.functional.pad(flat, (0, -flat.shape[1] % BLOCK)).contiguous()
+    codes, state = bnb.quantize_4bit(whole, blocksize=BLOCK, quant_type="nf4")
     back: Tensor = bnb.dequantize_4bit(codes, state)
-    return back.reshape(weight.shape)
+    return back[:, : flat.shape[1]].reshape(weight.shape)
