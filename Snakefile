@@ -22,6 +22,7 @@ wildcard_constraints:
     condition=r"[a-z][a-z0-9_]*",
     attack=r"[a-z][a-z0-9_]*",
     deck=r"[a-z][a-z0-9_]*",
+    stream="lens|sae",
 
 
 if PLAN.own_data:
@@ -37,6 +38,10 @@ include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
+include: "rules/representation.smk"
+include: "rules/streams.smk"
+include: "rules/selftest.smk"
+include: "rules/patching.smk"
 include: "rules/measures.smk"
 include: "rules/conditions.smk"
 include: "rules/report.smk"

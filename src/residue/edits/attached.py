@@ -41,11 +41,6 @@ class Attached(ABC):
     def save(self, folder: Path) -> None:
         """Write the edit's files into a new folder; equal weights give equal bytes."""
 
-    def fold(self) -> bool:
-        """Write the edit into the model's own weights and go, where it is one of weights; False
-        where it is a hook, which stays."""
-        return False
-
     def prompt(self, text: str) -> str:
         """A prompt as the edit would have it asked; most edits leave prompts alone."""
         return text

@@ -55,9 +55,10 @@ class OtherWeights(Attached):
         self._strength = strength
         self._switch(True)
 
-    def fold(self) -> bool:
-        """The values in place are the model's own from now on."""
-        return True
+    def merge(self) -> None:
+        """Leave the new weights in the model for good."""
+        for weight, flag in self._flags:
+            weight.requires_grad_(flag)
 
     def _switch(self, on: bool) -> None:
         strength = self._strength if on else 0.0

@@ -16,6 +16,7 @@ from residue.specs.statistics import StatisticsSpec
 
 SPEC = StressSpec(resamples=100)
 COUNTRIES = [f"C{k}" for k in range(8)]
+SPLITS = {"forget_test": True, "forget_relearn": True, "retain_touched": False}
 CURVE = Attack("relearn_other", ("relearn_other_5", "relearn_other_20"), (5.0, 20.0))
 POINT = Attack("nf4", ("nf4",))
 
@@ -23,7 +24,7 @@ POINT = Attack("nf4", ("nf4",))
 def deck() -> pd.DataFrame:
     rows = [
         {"item": f"{split}/{country}/{n}", "country": country, "split": split, "requested": asked}
-        for split, asked in (("forget_test", True), ("forget_relearn", True), ("retain_touched", False))
+        for split, asked in SPLITS.items()
         for country in COUNTRIES
         for n in range(2)
     ]  # fmt: skip
@@ -60,8 +61,13 @@ def made(levels: dict[str, dict[str, float]] = LEVELS, **changed: object) -> pd.
     ]
     options = {"known": known(), "spec": SPEC, **changed}
     return recovery_table(
-        pd.concat(parts), deck(), options["known"], [CURVE, POINT], options["spec"], StatisticsSpec()
-    )  # fmt: skip
+        pd.concat(parts),
+        deck(),
+        options["known"],
+        [CURVE, POINT],
+        options["spec"],
+        StatisticsSpec(),
+    )
 
 
 def cell(table: pd.DataFrame, **where: str) -> pd.Series:

@@ -42,22 +42,23 @@ class Attack:
     def run(
         self, name: str, opened: OpenArm, shown: Shown, keep: Callable[[Made], None], *, seed: int
     ) -> None:
-        """Fold what can be folded into the weights and round them; hooks stay on top."""
+        """Merge what can be merged into the weights and round them; hooks stay on top."""
         import torch
 
         from residue.edits.conditions import Made
         from residue.models.blocks import describe
 
-        # Last first: an edit may stand on weights that an earlier one changed.
-        folded = [edit.fold() for edit in reversed(opened.edits)][::-1]
-        opened.edits[:] = [e for e, gone in zip(opened.edits, folded, strict=True) if not gone]
+        merged = [edit for edit in opened.edits if hasattr(edit, "merge")]
+        hooks = [place for place, edit in enumerate(opened.edits) if edit not in merged]
+        for edit in merged:
+            edit.merge()
+            opened.edits.remove(edit)
         with torch.no_grad():
             for block in describe(opened.model).blocks:
                 for module in block.modules():
                     if isinstance(module, torch.nn.Linear):
                         module.weight.copy_(rounded(module.weight, self.kind))
-        steps = [place for place, gone in enumerate(folded) if not gone]
-        keep(Made(name, steps, model=opened.model))
+        keep(Made(name, hooks, model=opened.model))
 
 
 def rounded(weight: Tensor, kind: str) -> Tensor:
@@ -69,8 +70,8 @@ def rounded(weight: Tensor, kind: str) -> Tensor:
         codes, scales, _ = bnb.int8_vectorwise_quant(weight.detach().to(torch.float16))
         read: Tensor = codes.float() * scales.float()[:, None] / 127.0
         return read
-    # One row of whole blocks: they run over the flat weight anyway, and bitsandbytes 0.50 on the CPU
-    # gives wrong values back for rows that are no multiple of a block.
+    # One row of whole blocks: they run over the flat weight anyway, and bitsandbytes 0.50 on the
+    # CPU gives wrong values back for rows that are no multiple of a block.
     flat = weight.detach().float().reshape(1, -1)
     whole = torch.nn.functional.pad(flat, (0, -flat.shape[1] % BLOCK)).contiguous()
     codes, state = bnb.quantize_4bit(whole, blocksize=BLOCK, quant_type="nf4")

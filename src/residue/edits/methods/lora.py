@@ -141,6 +141,15 @@ class Adapter(Attached):
         for layer in self.layers.values():
             layer.set_scale(self.name, strength)
 
+    def merge(self) -> None:
+        """Add B A to the weights it stands beside, and take the adapter off."""
+        import torch
+
+        with torch.no_grad():
+            for layer in self.layers.values():
+                layer.get_base_layer().weight.add_(layer.get_delta_weight(self.name))
+        self.detach()
+
     def save(self, folder: Path) -> None:
         """adapter_model.safetensors and adapter_config.json; bytes depend on the adapter alone."""
         from safetensors.torch import save_file
@@ -151,17 +160,6 @@ class Adapter(Attached):
         config = {**self.config.to_dict(), "base_model_name_or_path": None, "inference_mode": True}
         text = json.dumps(config, indent=2, sort_keys=True, default=sorted)
         (folder / CONFIG).write_text(text + "\n", encoding="utf-8")
-
-    def fold(self) -> bool:
-        """Add B A, scaled, to the weights beside which it sits; the adapter is gone then."""
-        import torch
-
-        with torch.no_grad():
-            for layer in self.layers.values():
-                if self.name in layer.active_adapters:
-                    layer.get_base_layer().weight += layer.get_delta_weight(self.name)
-        self.detach()
-        return True
 
     def _switch(self, on: bool) -> None:
         for layer in self.layers.values():
