@@ -20,7 +20,8 @@ wildcard_constraints:
     choice=r"\d+",
     role="base|oracle",
     arm=r"[a-z][a-z0-9_]*",
-    condition="plain",
+    condition=r"[a-z][a-z0-9_]*",
+    attack=r"[a-z][a-z0-9_]*",
     deck=r"[a-z][a-z0-9_]*",
     stream="lens|sae",
 
@@ -44,6 +45,7 @@ include: "rules/selftest.smk"
 include: "rules/patching.smk"
 include: "rules/sae.smk"
 include: "rules/measures.smk"
+include: "rules/conditions.smk"
 include: "rules/report.smk"
 
 

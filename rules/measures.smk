@@ -55,7 +55,9 @@ rule find_known:
 
 rule estimate:
     input:
-        measurements=all_measurements() + patching_measurements(),
+        measurements=all_measurements()
+        + patching_measurements()
+        + attacked_measurements(),
         known=all_known(),
         decks=deck_files(),
     output:

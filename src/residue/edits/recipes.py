@@ -13,7 +13,7 @@ from residue.core.seeds import derive
 from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
 from residue.edits.attached import Attached
-from residue.edits.batches import Batches, Views, pools
+from residue.edits.batches import Batches, Views, pools, preferences
 from residue.edits.fitting import FitData, chosen_row
 from residue.edits.training import train
 from residue.models.loading import load_model
@@ -75,7 +75,7 @@ def train_arm(
             edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)
         else:
             state = Path(state_dir) / name if state_dir is not None else None
-            items = pools(tokenizer, shown)
+            items = _items(tokenizer, shown, step)
             edit, history = _train_step(model, step, items, own, place, layers, state, micro_batch)
             histories.append(history.assign(edit=name))
         edit.set_strength(step.strength)
@@ -128,6 +128,14 @@ def require_effect(
             " raise train.steps or train.learning_rate, or strength"
         )
     return change
+
+
+def _items(tokenizer: Any, data: pd.DataFrame, step: StepSpec) -> dict[str, list[Views]]:
+    """The edit data by set, with a second answer where the objective prefers one."""
+    items, objective = pools(tokenizer, data), step.built_objective()
+    if getattr(objective, "ALTERNATES", False):
+        items["forget"] = preferences(tokenizer, data, objective.refusals)
+    return items
 
 
 def _train_step(

@@ -61,13 +61,15 @@ def train(
     dev: Mapping[str, Sequence[Views]] | None = None,
     micro_batch: int | None = None,
     save_every: int = 50,
+    after: Callable[[int], None] | None = None,
 ) -> pd.DataFrame:
     """Train the weights of `model` that take gradients; one row of history per update.
 
     reference: opens a stretch in which the model is what policy is compared with; seed: of dropout;
     dev: items watched under the names that the history gets as columns (share answered exactly),
     of which ``dev_forget`` decides the stop; micro_batch: examples forwarded at once (memory, not
-    meaning); state_dir: where states go every `save_every` updates, None keeps none.
+    meaning); state_dir: where states go every `save_every` updates, None keeps none; after: called
+    with the number of each update that is done.
     History: step (from 1), lr, loss, grad_norm, the objective's parts, the dev columns (null where
     not looked at). Raises `TrainingError`.
     """
@@ -85,6 +87,8 @@ def train(
         if spec.check_every and row["step"] % spec.check_every == 0:
             row |= {name: exact_share(model, units) for name, units in dev.items()}
         history.append(row)
+        if after is not None:
+            after(row["step"])
         _report(row, spec, time.monotonic() - started, row["step"] - begun)
         if state_dir is not None and row["step"] % save_every == 0:
             state = checkpoints.State(row["step"], run.optimiser.state(), history)

@@ -37,6 +37,11 @@ class EstimandSpec:
     statistic: Literal["rate", "mean", "perplexity"] = "rate"
     """``rate``: mean over units of each one's mean of values in [0, 1]; ``mean``: of values without
     bounds; ``perplexity``: e to the token-weighted mean of nats, against a reference as a ratio."""
+    conditions: tuple[str, ...] = ("plain",)
+    """Conditions of an arm for which it is estimated, such as ``nf4``; one that the run does not
+    have is left out."""
+    reference_condition: Literal["plain", "same"] = "plain"
+    """The reference as it is, or after the ``same`` attack as the arm."""
     only_known: bool = True
     """Keep only items whose fact the base of the same pair knows; false keeps all."""
 
@@ -46,6 +51,8 @@ class EstimandSpec:
                 raise SpecError(
                     f"where.{column}", "keeps nothing; list at least one value or drop the key."
                 )
+        if not self.conditions:
+            raise SpecError("conditions", "is empty; write [plain], or the attacks' names.")
         if self.unit in self.by:
             raise SpecError(
                 "by", f"cannot split by the resampling unit '{self.unit}'; one unit has no spread."
@@ -99,6 +106,13 @@ def default_estimands() -> dict[str, EstimandSpec]:
         ),
         "leak": _facts("Forget facts, other languages", where=leak),
         "leak_vs_oracle": _facts("Forget facts, other languages", where=leak, reference="oracle"),
+        "attacked_vs_oracle": _facts(
+            "Forget facts that no attack showed, languages asked for, after an attack",
+            where={"split": ("forget_test",), "requested": (True,)},
+            reference="oracle",
+            conditions=("relearn_other_60", "nf4"),
+            reference_condition="same",
+        ),
         "retain": _facts("Retain facts", where=retain),
         "retain_by_split": _facts("Retain facts by split", where=retain, by=("split",)),
         "retain_vs_base": _facts(
@@ -257,6 +271,17 @@ def default_claims() -> dict[str, ClaimSpec]:
             margin=0.1,
             margin_reason="Read as for the languages of the request: a fact that another "
             "language still gives away is not forgotten.",
+        ),
+        "stays_forgotten": ClaimSpec(
+            sentence="After an attack that shows none of the facts asked, the model answers right "
+            "no more often than a model that never saw them does after the same attack: after a "
+            "short training on other facts to forget, and with weights rounded to four bits.",
+            estimand="attacked_vs_oracle",
+            kind="non_superior",
+            margin=0.15,
+            margin_reason="Only those facts to forget are asked that the attacker does not train "
+            "on, so the margin is wider than for forgetting. One side alone counts: what an attack "
+            "destroys is no recovery.",
         ),
     }
 
