@@ -41,6 +41,11 @@ class Attached(ABC):
     def save(self, folder: Path) -> None:
         """Write the edit's files into a new folder; equal weights give equal bytes."""
 
+    def penalty(self) -> Tensor | None:
+        """What the edit itself adds to the loss, of the passes with gradient since the last call;
+        most edits add nothing."""
+        return None
+
     def prompt(self, text: str) -> str:
         """A prompt as the edit would have it asked; most edits leave prompts alone."""
         return text

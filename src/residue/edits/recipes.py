@@ -156,6 +156,7 @@ def _train_step(
         seed=derive(seed, "dropout"),
         dev={name: items[name] for name in DEV_SETS if name in items},
         micro_batch=micro_batch,
+        penalty=edit.penalty,
     )
     edit.trainable(False)
     return edit, history

@@ -108,7 +108,8 @@ def orthonormal(free: Tensor) -> Tensor:
     import torch
 
     q, r = torch.linalg.qr(free.T)
-    return (q * r.diagonal().sign()).T
+    rows: Tensor = (q * r.diagonal().sign()).T
+    return rows
 
 
 def named_row(row: int | None) -> int:

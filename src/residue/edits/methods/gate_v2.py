@@ -1,0 +1,121 @@
+"""A guardrail that cannot be diluted: a running sum over tokens, and a clamp in units of the row.
+
+x_t is the summed code of the chosen features at token t in units of its mean over forget prompts.
+The one-sided CUSUM S_t = max(0, S_{t−1} + x_t − κ) (Page 1954) forgets benign text instead of
+averaging it in; it depends on tokens up to t alone. Once S_t > θ the sequence is blocked: from then
+on h ← h + Σ_{i∈F} (−c m/√|F| − z_i) w_i with m the median norm of the row, so that c means the same
+on every model. θ is the smallest threshold that blocks at most the stated share of retain prompts;
+the share that it blocks, with its exact binomial interval, is kept beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from residue.edits.gates import FeatureGate, codes, forget_features
+from residue.edits.sequences import after_start
+from residue.specs.fields import SpecError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from residue.edits.fitting import FitData
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A gate that decides token by token, by a running sum."""
+
+    row: int | None = None
+    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
+    percentile: float = 95.0
+    """Features whose ratio of forget to retain score reaches this percentile may be chosen."""
+    count: int = 20
+    """Features at most, those with the largest forget score."""
+    false_block: float = 0.05
+    """Share of retain prompts that may be blocked; lower spares more and lets more pass."""
+    clamp: float = 1.0
+    """c: length of the change at a blocked token, in units of the row's median norm."""
+
+    REMOVABLE: ClassVar[bool] = True
+    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae")
+    GRADED: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise SpecError("count", "must be at least 1.")
+        if not 0 < self.percentile < 100:
+            raise SpecError("percentile", "must lie between 0 and 100.")
+        if not 0 <= self.false_block < 1:
+            raise SpecError("false_block", "must be at least 0 and below 1.")
+        if self.clamp <= 0:
+            raise SpecError("clamp", "must be above 0.")
+
+    def fit(self, model: Any, tokenizer: Any, data: FitData, *, seed: int, place: int) -> Guard:
+        """Features by their scores; scale, drift and threshold from forget and retain prompts."""
+        import torch
+
+        from residue.stats.intervals import clopper_pearson
+
+        sae = data.sae(data.row(self.row))
+        features = forget_features(data, sae, self.percentile, self.count)
+        said = {
+            name: [z[:, features].sum(dim=1) for z in codes(data, sae, name)]
+            for name in ("forget", "retain")
+        }
+        means = {name: float(torch.cat(x).mean()) for name, x in said.items()}
+        scale, drift = means["forget"], (1 + means["retain"] / means["forget"]) / 2
+        peaks = torch.stack([cusum(x[None] / scale - drift).amax() for x in said["retain"]])
+        threshold = float(peaks.sort().values[-1 - int(self.false_block * len(peaks))])
+        blocked = clopper_pearson(int((peaks > threshold).sum()), len(peaks))
+        rows = torch.cat(data.prompts("forget", sae.row) + data.prompts("retain", sae.row))
+        settings = {
+            "scale": scale,
+            "drift": drift,
+            "threshold": threshold,
+            "clamp": self.clamp * float(rows.norm(dim=1).median()) / len(features) ** 0.5,
+            "false_block": {
+                "share": blocked.estimate,
+                "low": blocked.low,
+                "high": blocked.high,
+                "level": blocked.level,
+                "prompts": blocked.n,
+            },
+        }
+        return Guard(model, place=place, sae=sae, tensors={"features": features}, settings=settings)
+
+    @staticmethod
+    def load(model: Any, folder: Path, *, place: int) -> Guard:
+        """The saved gate."""
+        return Guard.open(model, folder, place=place)
+
+
+class Guard(FeatureGate):
+    """An attached gate; it remembers S and whether the sequence is blocked."""
+
+    def edited(self, rows: Tensor) -> Tensor:
+        """h with the features clamped from the token on at which the sequence was blocked."""
+        import torch
+
+        said = self.settings
+        z, past = self.code(rows), self.past
+        counts = self.real() if past is not None else after_start(self.real())
+        steps = torch.where(counts, z.sum(dim=-1) / said["scale"] - said["drift"], 0.0)
+        before = rows.new_zeros(len(rows), 2) if past is None else past[:, -1]
+        sums = cusum(steps, before[:, 0])
+        over = (sums > said["threshold"]).long().cummax(dim=1).values > 0
+        blocked = over | (before[:, 1:] > 0)
+        self.remember(torch.stack([sums, blocked.to(sums.dtype)], dim=-1))
+        change = self.write(-said["clamp"] - z)
+        return torch.where((blocked & counts)[..., None], rows + change, rows)
+
+
+def cusum(steps: Tensor, start: Tensor | None = None) -> Tensor:
+    """S_t = max(0, S_{t−1} + step_t) along the last axis, from S_0 = start (0); (batch, position).
+
+    In one go: with C_t = start + Σ steps, S_t = C_t − min(0, min over u ≤ t of C_u).
+    """
+    sums = steps.cumsum(dim=1) + (0.0 if start is None else start[:, None])
+    return sums - sums.cummin(dim=1).values.clamp_max(0.0)
