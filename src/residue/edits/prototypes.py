@@ -42,7 +42,19 @@ class Prototypes:
         frame = data.frame[data.frame["set"] == "forget"].reset_index(drop=True)
         facts = [list(places) for places in frame.groupby(FACT, sort=True).indices.values()]
         rows = normalize(torch.stack([forget[fact].mean(dim=0) for fact in facts]) - center, dim=1)
-        near = [(normalize(x - center, dim=1) @ rows.T).amax(dim=1) for x in (forget, retain)]
+        near = [nearest(x, center, rows) for x in (forget, retain)]
         middle = (near[0].quantile(LEAST) + near[1].quantile(MOST)) / 2
         chosen = float(middle) if threshold is None else threshold
         return cls(center, rows, chosen, tuple(int(fact[0]) for fact in facts))
+
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Cosine of vectors (…, width) with their nearest prototype, (…)."""
+        return nearest(vectors, self.center, self.rows)
+
+
+def nearest(vectors: Tensor, center: Tensor, prototypes: Tensor) -> Tensor:
+    """Cosine of vectors (…, width), less the center, with their nearest prototype, (…)."""
+    from torch.nn.functional import normalize
+
+    cosines: Tensor = normalize(vectors - center, dim=-1) @ prototypes.T
+    return cosines.amax(dim=-1)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from residue.edits.intervention import OutputEdit
-from residue.edits.prototypes import Prototypes
+from residue.edits.prototypes import Prototypes, nearest
 from residue.models.blocks import describe
 from residue.specs.fields import SpecError
 
@@ -75,10 +75,9 @@ class Refuser(OutputEdit):
     def edited(self, normed: Tensor, logits: Tensor) -> Tensor:
         """Logits with the end token on top where a forget fact is asked."""
         import torch
-        from torch.nn.functional import normalize
 
         held = self.held
-        cosine = (normalize(normed - held.center, dim=-1) @ held.prototypes.T).amax(dim=-1)
+        cosine = nearest(normed, held.center, held.prototypes)
         lifted = logits.clone()
         lifted[..., held.end] = logits.amax(dim=-1, keepdim=True) + LIFT
         return torch.where((cosine > self.settings["threshold"])[..., None], lifted, logits)
