@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -139,15 +139,15 @@ def totals(a: Floats, b: Floats, orders: Iterable[Indices]) -> Floats:
         return np.array([np.vdot(a, b[order].take(order, axis=1)) for order in every])
     half = (2.0 * np.triu(a, 1)).astype(np.float32)
     half[np.diag_indices(n)] = np.diag(a)
+    slabs = [(at, half[at : at + SLAB, at:].reshape(-1)) for at in range(0, n, SLAB)]
     single = b.astype(np.float32)
-    return np.array([_total(half, single, _expanded(order, n)) for order in orders])
+    return np.array([_total(slabs, single, _expanded(order, n)) for order in orders])
 
 
-def _total(half: Singles, b: Singles, order: Indices) -> float:
-    moved = b.take(order, axis=0)
+def _total(slabs: Sequence[tuple[int, Singles]], b: Singles, order: Indices) -> float:
     return sum(
-        float(np.vdot(half[at : at + SLAB, at:], moved[at : at + SLAB].take(order[at:], axis=1)))
-        for at in range(0, len(half), SLAB)
+        float(slab @ b.take(order[at : at + SLAB], axis=0).take(order[at:], axis=1).reshape(-1))
+        for at, slab in slabs
     )
 
 

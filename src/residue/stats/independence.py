@@ -97,13 +97,15 @@ def hsic_test(
         p = pearson3_upper(observed, law)
     else:
         p, law, method = _permuted(a, b, observed, design, n_permutations, seed)
+    # Without clusters the unbiased sides are the U-centred matrices already.
+    plain = (a, b) if unbiased and not design.blocks else (u_centred(gram_x), u_centred(gram_y))
     return HsicResult(
         statistic=observed / scale,
         p_value=p,
         null_mean=law.mean / scale,
         null_variance=law.variance / scale**2,
         null_skewness=law.skewness,
-        effect=_effect(gram_x, gram_y),
+        effect=_effect(*plain),
         n=n,
         method=method,
     )
@@ -198,8 +200,8 @@ def _gamma(
     return p, law, "gamma of two moments, for screening"
 
 
-def _effect(gram_x: Floats, gram_y: Floats) -> float:
-    a, b = u_centred(gram_x), u_centred(gram_y)
+def _effect(a: Floats, b: Floats) -> float:
+    """Σ A∘B over the product of the norms, of U-centred matrices."""
     own = float(np.vdot(a, a) * np.vdot(b, b))
     return float(np.vdot(a, b)) / math.sqrt(own) if own > 0.0 else 0.0
 
