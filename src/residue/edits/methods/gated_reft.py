@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from residue.edits.methods.loreft import Edit as LoReftEdit
-from residue.edits.methods.loreft import Replacement, named_row, start
+from residue.edits.methods.loreft import Replacement, check, named_row, start
 from residue.edits.sequences import SequenceIntervention
 from residue.specs.fields import SpecError
 
@@ -22,16 +21,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Edit(LoReftEdit):
+class Edit:
     """A learnt low-rank replacement behind a learnt gate."""
 
+    row: int | None = None
+    """Residual row that is edited; null takes the best of the chosen rows."""
+    rank: int = 32
+    """Dimensions that are replaced; a larger one can change more and costs little more."""
+    dropout: float = 0.0
+    """Share of the change dropped in training; above 0 it regularises."""
     hidden: int = 0
     """Hidden units of the gate's MLP; 0 makes the gate linear."""
     l1: float = 0.01
     """Weight of the mean gate in the loss: larger closes the gate where it does not pay."""
 
+    REMOVABLE: ClassVar[bool] = True
+    NEEDS: ClassVar[tuple[str, ...]] = ("layers",)
+    GRADED: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
-        super().__post_init__()
+        check(self.rank, self.dropout)
         for key in ("hidden", "l1"):
             if getattr(self, key) < 0:
                 raise SpecError(key, "must not be negative.")
