@@ -39,6 +39,8 @@ include: "rules/edits.smk"
 include: "rules/records.smk"
 include: "rules/representation.smk"
 include: "rules/streams.smk"
+include: "rules/selftest.smk"
+include: "rules/patching.smk"
 include: "rules/measures.smk"
 include: "rules/report.smk"
 

@@ -10,6 +10,7 @@ from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
 from residue.specs.measures import METRICS
+from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
@@ -166,9 +167,24 @@ def arm_weights(wildcards):
     )
 
 
-def arm_head(wildcards):
-    stem = f"{OUT}/models/pair{wildcards.pair}/{role_of(wildcards.arm)}"
+def head_files(pair, role):
+    """The head of base or oracle."""
+    stem = f"{OUT}/models/pair{pair}/{role}"
     return [f"{stem}.head.safetensors", f"{stem}.arch.json"]
+
+
+def has_own_head(arm):
+    """Whether an edit of the arm changes norms or unembedding."""
+    steps = () if arm in UNEDITED else PLAN.config.arms[arm].steps
+    return any(step.changes_head() for step in steps)
+
+
+def arm_head(wildcards):
+    """The head that an arm's rows are read with: its own."""
+    if not has_own_head(wildcards.arm):
+        return head_files(wildcards.pair, role_of(wildcards.arm))
+    folder = f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}"
+    return [f"{folder}/head.safetensors", f"{folder}/arch.json"]
 
 
 def trained_arms():
@@ -247,6 +263,23 @@ def all_measurements(*decks):
     ]
 
 
+def patching_measurements():
+    """Measurements of depth, of the arms that are patched."""
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/patching.parquet"
+        for arm, pair, seed in PLAN.patched()
+    ]
+
+
+def selftest_files(arm):
+    """The self-tests of an arm, pair by pair and seed by seed: inputs of its lens tables."""
+    return [
+        f"{OUT}/lens/selftest/{arm}/pair{pair}/seed{seed}.parquet"
+        for name, pair, seed in PLAN.runs()
+        if name == arm
+    ]
+
+
 def all_known():
     return [
         f"{OUT}/measurements/known/pair{pair}.parquet"
@@ -262,10 +295,12 @@ def everything():
     would leave old tables and "nothing to be done" behind: Snakemake does not miss a file
     that only a finished job reads."""
     numbers = range(PLAN.config.pairs)
-    runs = [
-        {"arm": arm, "pair": pair, "seed": seed, "condition": "plain"}
-        for arm, pair, seed in PLAN.runs()
-    ]
+
+    def plain(runs):
+        names = ("arm", "pair", "seed")
+        return [dict(zip(names, run)) | {"condition": "plain"} for run in runs]
+
+    runs = plain(PLAN.runs())
     pairs = [{"pair": pair} for pair in numbers]
     roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
     trained = [run for run in runs if run["arm"] not in UNEDITED]
@@ -284,6 +319,10 @@ def everything():
         "train_arm": trained,
         "record measure": asked,
         "find_known choose_layers": pairs,
+        "describe_arm": [run for run in trained if has_own_head(run["arm"])],
+        "self_test": runs,
+        "witness": plain(PLAN.witnessed()),
+        "patch_rows measure_patching": plain(PLAN.patched()),
     }
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
