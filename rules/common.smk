@@ -10,7 +10,7 @@ from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
-from residue.specs.measures import METRICS
+from residue.specs.measures import METRICS, OF_LANGUAGE
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
@@ -277,6 +277,13 @@ def metrics_of(wildcards):
     return list(PLAN.metrics_of(wildcards.deck))
 
 
+def language_files(wildcards):
+    """The language identifier, for the decks on which a metric reads it."""
+    if not set(OF_LANGUAGE) & set(metrics_of(wildcards)):
+        return []
+    return [f"{OUT}/measurements/language_id.{kind}" for kind in ("json", "parquet")]
+
+
 def metric_methods(wildcards):
     return {(METRICS, name) for name in metrics_of(wildcards)}
 
@@ -389,6 +396,10 @@ def everything():
     if attacks:
         jobs["attack_arm"] = attacks
         jobs["build_stress_deck estimate_recovery draw_recovery"] = [{}]
+    if any(
+        set(OF_LANGUAGE) & set(names) for names in PLAN.config.measures.metrics.values()
+    ):
+        jobs["train_language_id"] = [{}]
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
     return [

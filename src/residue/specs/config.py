@@ -172,7 +172,7 @@ class Config:
                     f"estimands.{name}.metric",
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
-            for column in (*estimand.where, *estimand.by, estimand.unit):
+            for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
                 if column not in ITEM_COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
