@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from summary_tables import random_pairs, random_table
 
 from residue.lens.summaries import tidy
@@ -98,11 +96,10 @@ def test_guidance_counts_originals_of_the_main_lens(whole: dict[str, pd.DataFram
     assert whole["guidance"]["n_items"].max() == 2
 
 
-@settings(max_examples=3, deadline=None)
-@given(st.integers(0, 99))
-def test_the_order_of_lines_changes_nothing(seed: int) -> None:
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_order_of_lines_changes_nothing(seed: int, whole: dict[str, pd.DataFrame]) -> None:
     for name, table in run(shuffle=seed).items():
-        pd.testing.assert_frame_equal(table, run()[name])
+        pd.testing.assert_frame_equal(table, whole[name])
 
 
 def lines_of(table: pd.DataFrame, **chosen: Any) -> list[tuple[Any, ...]]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from residue.lens.summaries import (
     agreement,
+    confirmation,
     consistency,
     copying,
     decoding_point,
@@ -76,7 +77,8 @@ def audits(
 ) -> pd.DataFrame:
     """All audits, one line per trajectory and quantity."""
     parts = [*_of_every_lens(everything, reading, asked, spec)]
-    parts += [tidy.word_lines(reading.main.keys, "confirmed", {"sources": reading.sources})]
+    by = {"sources": reading.sources}
+    parts += [tidy.word_lines(reading.main.keys, "confirmed", by, confirmation.UNCONFIRMED)]
     if pairs is not None:
         parts += [*_against_raw(pairs, reading, spec)]
     parts += [*_between_lenses(tables, reading, spec)]
@@ -161,7 +163,7 @@ def _against_raw(
     near = raw_audit.window_rows(p.rows, centres, reach) & scanned
     yield from _view("raw_window", main.keys, raw_audit.view(p, near))
     yield tidy.number_lines(main.keys, "raw_window", {"radius": reach})
-    yield from _consistency("raw_consistency", p, reading)
+    yield from _consistency("pairs_consistency", p, reading)
 
 
 def _view(group: str, keys: pd.DataFrame, view: raw_audit.View) -> Iterator[pd.DataFrame]:

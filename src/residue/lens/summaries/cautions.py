@@ -49,7 +49,7 @@ def _cautions(
         "artefact_score": ("raw_sweep", "score"),
         "norm_spikes": ("growth", "spikes"),
         "decoding_point_consistent": ("decoding_point", "consistent"),
-        "low_consistency": ("raw_consistency", "low"),
+        "low_consistency": ("pairs_consistency", "low"),
         "position_share": ("moved_prompts", "share"),
         "gates_passing": ("semantic_gate", "scales passing the gap"),
     }

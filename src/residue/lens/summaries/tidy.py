@@ -52,12 +52,14 @@ def found_lines(keys: pd.DataFrame, group: str, found: Mapping[str, Found]) -> p
     return _joined(parts, QUANTITIES)
 
 
-def word_lines(keys: pd.DataFrame, group: str, words: Mapping[str, Words]) -> pd.DataFrame:
-    """Verdicts in words, e.g. a risk; columns `QUANTITIES`, an empty word has a reason."""
+def word_lines(
+    keys: pd.DataFrame, group: str, words: Mapping[str, Words], reason: str = UNRECORDED
+) -> pd.DataFrame:
+    """Verdicts in words, e.g. a risk; columns `QUANTITIES`; an empty word has the reason."""
     parts = [
         keys.assign(
             group=group, quantity=name, value=np.nan, word=each.astype(str),
-            reason=np.where(each == "", UNRECORDED, ""),
+            reason=np.where(each == "", reason, ""),
         )
         for name, each in words.items()
     ]  # fmt: skip
