@@ -36,6 +36,7 @@ include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
+include: "rules/representation.smk"
 include: "rules/measures.smk"
 include: "rules/report.smk"
 

@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,10 +30,12 @@ from residue.models.layouts import LAYOUTS
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.report.claims import claims
 from residue.report.estimates import estimates
+from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.measures import KnownSpec
 from residue.specs.pretrain import PretrainSpec
+from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.world import Decks, GroupSizes, WorldSpec
 from residue.world.audit import audit
@@ -81,6 +84,20 @@ def said(deck: pd.DataFrame, *, knows: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def choice_table(deck: pd.DataFrame) -> pd.DataFrame:
+    """Scores of a base whose rows are noise."""
+
+    class Rows:
+        numbers = (0, 1, 2)
+
+        def read(self, row: int, place: str) -> tuple[list[str], np.ndarray]:
+            rng = np.random.default_rng(row)
+            return list(deck["item"]), rng.normal(size=(len(deck), 4)).astype(np.float32)
+
+    spec = RepresentationSpec(permutations=19, resamples=10)
+    return score_rows(Rows(), deck, spec, requested=["en", "hi"], pair=0)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run, from its own writer."""
@@ -112,6 +129,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "edit_data": shown,
         "audit": checked,
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
+        "layers": choice_table(facts),
         "measurements": runs["base"],
         "known": known,
         "estimates": made,
@@ -127,6 +145,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "edit_data",
         "audit",
         "faults",
+        "layers",
         "measurements",
         "known",
         "estimates",
@@ -158,6 +177,10 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
 
     class Edit:
         hook = "anywhere"
+        prompt = staticmethod(str)
+
+        def set_strength(self, strength: float) -> None:
+            assert strength == 1
 
         def save(self, folder: Path) -> None:
             folder.mkdir(parents=True)
@@ -168,8 +191,9 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
     monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
+    nothing = pd.DataFrame({"prompt": []})
     arm, _ = recipes.train_arm(
-        tmp_path, ArmSpec(), pd.DataFrame(), arm="npo", pair=0, seed=0, home=tmp_path
+        tmp_path, ArmSpec(), nothing, arm="npo", pair=0, seed=0, home=tmp_path
     )
     keys = {key for key in arm if not isinstance(arm[key], (dict, list))}
     keys |= {f"base.{key}" for key in arm["base"]} | {f"steps[].{key}" for key in arm["steps"][0]}
