@@ -2,7 +2,7 @@
 
 shift = row(variant) − row(original) of one milestone, for each variant of each item: without the
 filler word, with fillers, shifted, paraphrased, in another language. Null where either is null,
-with the reason of the one that is. Source: lens.md 1.11.
+with the reason of the one that is. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 jaccard@k = |A ∩ B| / |A ∪ B| of the k most likely ids; spearman = Pearson correlation of ranks
 over A ∪ B, an id absent from a list having rank k+1 there. 1 for equal lists, NaN where the ranks
-of one list do not vary. Source: lens.md 1.11.
+of one list do not vary. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

@@ -118,10 +118,10 @@ def _of_every_lens(
     ]
     yield tidy.word_lines(t.keys, "copy", {"stability": np.array(words, dtype=object)})
     checked = health.numeric_health(everything)
-    flagged = checked["first_flagged"].astype("Float64").to_numpy(np.float64, na_value=np.nan)
+    flagged = checked["first_flagged"].to_numpy(dtype=np.float64, na_value=np.nan)
     yield tidy.number_lines(
         checked[list(KEY)], "numeric_health",
-        {name: checked[f"n_{name}"].to_numpy(dtype=np.float64) for name in ("rows", "flagged")},
+        {name: np.asarray(checked[f"n_{name}"], dtype=np.float64) for name in ("rows", "flagged")},
     )  # fmt: skip
     yield tidy.number_lines(
         checked[list(KEY)], "numeric_health", {"first_flagged": flagged}, scan.NEVER

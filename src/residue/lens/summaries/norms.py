@@ -2,8 +2,9 @@
 
 ln‖x_l‖ is fitted by a line in l: slope and R². A step ln‖x_l‖ − ln‖x_{l−1}‖ is a spike where it is
 more than ln 3 away from the trajectory's median step: growth itself is no spike, and a fixed bound
-on ‖h‖/‖x‖ or cos(x, h) would fire on every model (defect B5). Shape: `spike` where there is one,
-else `plateau` (|slope| ≤ .01), `monotonic` (R² ≥ .70) or `non_monotonic`. Source: lens.md 1.11.
+on ‖h‖/‖x‖ or cos(x, h) would fire on every model. Shape: `spike` where there is one,
+else `plateau` (|slope| ≤ .01), `monotonic` (R² ≥ .70) or `non_monotonic`. After
+logos-in-layers (2025).
 """
 
 from __future__ import annotations

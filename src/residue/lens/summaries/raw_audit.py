@@ -6,7 +6,7 @@ Over the rows of one trajectory with P norm, R raw and M = (P + R)/2:
 - norm-only rows: rank 1 in the norm lens and not in the raw one;
 - s1 = .6·share(KL ≥ 1) + .3·[any norm-only] + .1·min(1, max KL / 5); tier < .2 low, ≤ .5 medium,
   else high; s2 = clip(s1 + .1·min(1, JS median / .1) + .05·min(1, L1 median / .5)).
-`sampled` and `window` are views of the same table. Source: lens.md 1.10; defects A24, A25: a
+`sampled` and `window` are views of the same table. After logos-in-layers (2025); a
 window is cut when the risk is known, and each prompt has its own block.
 """
 
