@@ -14,6 +14,8 @@ from residue.core import provenance
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "workflow_scripts").glob("*.py"))
 MOST = 35
 """Files that any stage may reach; the widest today are `record` and `pretrain_model`."""
+WIDE = {"summarise_lens": 40}
+"""Stages that may reach more: each summary of a lens table is a small module of its own."""
 LIVE = {"adopt_model", "pretrain_model", "train_arm", "record"}
 """Stages that may reach the loading of models; all others work from tables and `head` files."""
 
@@ -24,7 +26,7 @@ def reached(script: Path) -> set[str]:
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_a_stage_reaches_little(script: Path) -> None:
-    assert len(reached(script)) <= MOST
+    assert len(reached(script)) <= WIDE.get(script.stem, MOST)
     assert ("models/loading.py" in reached(script)) <= (script.stem in LIVE)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from summary_tables import of, table
 
@@ -66,6 +66,7 @@ def test_a_row_that_is_missing_breaks_the_window() -> None:
     assert not any(flags(lines, [4, 5])["copy_soft_k2@0.5"])
 
 
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=3, max_size=6), st.lists(st.integers(0, 3), max_size=5))
 def test_another_lens_or_prompt_changes_no_flag(ids: list[int], prompt: list[int]) -> None:
     alone = flags(reading(ids), prompt)
