@@ -10,6 +10,7 @@ from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
 from residue.specs.measures import METRICS
+from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
@@ -79,6 +80,7 @@ def io_of(wildcards, input, output):
 FACTS = "data/facts.tsv"
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
 
@@ -140,6 +142,13 @@ def base_files(wildcards):
     return model_files_of(wildcards.pair, "base")
 
 
+def stream_layers(wildcards):
+    """The choice of layers, for a stream that keeps the chosen rows and names none itself."""
+    if wildcards.stream != "sae" or PLAN.config.streams.sae.rows:
+        return []
+    return f"{OUT}/representation/pair{wildcards.pair}/layers.json"
+
+
 def role_of(arm):
     """Which unedited model an arm stands on."""
     return arm if arm in UNEDITED else "base"
@@ -158,9 +167,24 @@ def arm_weights(wildcards):
     )
 
 
-def arm_head(wildcards):
-    stem = f"{OUT}/models/pair{wildcards.pair}/{role_of(wildcards.arm)}"
+def head_files(pair, role):
+    """The head of base or oracle."""
+    stem = f"{OUT}/models/pair{pair}/{role}"
     return [f"{stem}.head.safetensors", f"{stem}.arch.json"]
+
+
+def has_own_head(arm):
+    """Whether an edit of the arm changes norms or unembedding."""
+    steps = () if arm in UNEDITED else PLAN.config.arms[arm].steps
+    return any(step.changes_head() for step in steps)
+
+
+def arm_head(wildcards):
+    """The head that an arm's rows are read with: its own."""
+    if not has_own_head(wildcards.arm):
+        return head_files(wildcards.pair, role_of(wildcards.arm))
+    folder = f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}"
+    return [f"{folder}/head.safetensors", f"{folder}/arch.json"]
 
 
 def trained_arms():
@@ -239,6 +263,23 @@ def all_measurements(*decks):
     ]
 
 
+def patching_measurements():
+    """Measurements of depth, of the arms that are patched."""
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/patching.parquet"
+        for arm, pair, seed in PLAN.patched()
+    ]
+
+
+def selftest_files(arm):
+    """The self-tests of an arm, pair by pair and seed by seed: inputs of its lens tables."""
+    return [
+        f"{OUT}/lens/selftest/{arm}/pair{pair}/seed{seed}.parquet"
+        for name, pair, seed in PLAN.runs()
+        if name == arm
+    ]
+
+
 def all_known():
     return [
         f"{OUT}/measurements/known/pair{pair}.parquet"
@@ -254,22 +295,34 @@ def everything():
     would leave old tables and "nothing to be done" behind: Snakemake does not miss a file
     that only a finished job reads."""
     numbers = range(PLAN.config.pairs)
-    runs = [
-        {"arm": arm, "pair": pair, "seed": seed, "condition": "plain"}
-        for arm, pair, seed in PLAN.runs()
-    ]
+
+    def plain(runs):
+        names = ("arm", "pair", "seed")
+        return [dict(zip(names, run)) | {"condition": "plain"} for run in runs]
+
+    runs = plain(PLAN.runs())
     pairs = [{"pair": pair} for pair in numbers]
     roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
     trained = [run for run in runs if run["arm"] not in UNEDITED]
     asked = [run | {"deck": deck} for run in runs for deck in PLAN.decks()]
-    makers = "read_data" if PLAN.own_data else "build_decks build_edit_data"
+    streams = [role | {"stream": "lens"} for role in roles]
+    makers = (
+        "read_data read_corpus"
+        if PLAN.own_data
+        else "build_decks build_edit_data build_corpus"
+    )
     jobs = {
         f"{makers} audit_world": [{}],
         "estimate decide_claims draw_figures write_page": [{}],
         "describe_model adopt_model": roles,
+        "record_stream": streams,
         "train_arm": trained,
         "record measure": asked,
         "find_known choose_layers": pairs,
+        "describe_arm": [run for run in trained if has_own_head(run["arm"])],
+        "self_test": runs,
+        "witness": plain(PLAN.witnessed()),
+        "patch_rows measure_patching": plain(PLAN.patched()),
     }
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
