@@ -3,9 +3,12 @@
 
 rule summarise_lens:
     input:
-        tables=lens_tables,
+        tables=expand(
+            f"{OUT}/lens/tables/{{lens}}/{{{{arm}}}}.parquet",
+            lens=PLAN.config.lens.decoders,
+        ),
         pairs=f"{OUT}/lens/tables/pairs/{{arm}}.parquet",
-        deck=f"{OUT}/world/decks/lens.parquet",
+        deck=f"{OUT}/world/decks/{PLAN.config.lens.deck}.parquet",
         tokenizer=tokenizer_files(),
         head=f"{OUT}/models/pair0/base.arch.json",
     output:

@@ -67,7 +67,7 @@ class Model:
         key = [*RUN, "item"]
         if self.pairs is not None:
             raw = Trajectories(self.pairs.keys, self.pairs.rows,
-                               {"answer_rank": self.pairs["rank_raw"]})  # fmt: skip
+                               {"answer_rank": self.pairs["answer_rank_raw"]})  # fmt: skip
             others["raw"] = raw.like(self.norm, key)
         if self.tuned is not None:
             others["tuned"] = self.tuned.like(self.norm, key)

@@ -74,8 +74,8 @@ def random_pairs(item: str, n: int = 6, **key: Any) -> pd.DataFrame:
         "jaccard_10": rng.uniform(0, 1, n + 1),
         "jaccard_50": rng.uniform(0, 1, n + 1),
         "spearman_50": rng.uniform(-1, 1, n + 1),
-        "rank_norm": rng.integers(1, 4, n + 1),
-        "rank_raw": rng.integers(1, 4, n + 1),
+        "answer_rank_norm": rng.integers(1, 4, n + 1),
+        "answer_rank_raw": rng.integers(1, 4, n + 1),
     }
     return table(columns, item=item, **key).drop(columns="lens")
 

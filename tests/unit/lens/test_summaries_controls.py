@@ -61,7 +61,7 @@ def test_margins_differ_over_rows_where_the_model_does() -> None:
 def test_shifts_by_hand() -> None:
     deck = pd.DataFrame({
         "item": ["o", "v", "w", "x"], "style": ["orig", "no_filler", "filler", "filler"],
-        "twin": ["", "o", "o", "gone"],
+        "twin": ["o", "o", "o", "gone"],
     })  # fmt: skip
     t = Trajectories.of(
         pd.concat([

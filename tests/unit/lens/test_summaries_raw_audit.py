@@ -17,8 +17,8 @@ PAIRS = {
     "js": [1.0, 0.05, 0.20, 0.10, 0.02],
     "l1": [2.0, 0.60, 0.50, 0.40, 0.30],
     "jaccard_50": [0.0, 0.2, 0.4, 0.6, 0.8],
-    "rank_norm": [1, 7, 1, 1, 1],
-    "rank_raw": [9, 7, 1, 3, 2],
+    "answer_rank_norm": [1, 7, 1, 1, 1],
+    "answer_rank_raw": [9, 7, 1, 3, 2],
 }
 
 
@@ -73,7 +73,7 @@ def test_the_window_is_cut_when_the_risk_is_known() -> None:
 def test_each_prompt_has_its_own_sample() -> None:
     """Published samples of five facts stood in one list, of which the summary read four lines."""
     calm = {name: [0.1] * 5 for name in ("kl_norm_raw", "js", "l1", "jaccard_50")}
-    ranks = {"rank_norm": [2] * 5, "rank_raw": [2] * 5}
+    ranks = {"answer_rank_norm": [2] * 5, "answer_rank_raw": [2] * 5}
     lines = pd.concat([table(calm | ranks, item="a"), table(PAIRS, item="b")])
     t = Trajectories.of(lines, list(PAIRS))
     chosen = np.tile(np.isin(t.rows, [2, 3]), (2, 1))
@@ -84,7 +84,7 @@ def test_each_prompt_has_its_own_sample() -> None:
 
 
 def test_a_raw_row_that_is_missing_is_not_norm_only() -> None:
-    t = of(PAIRS | {"rank_raw": [9, 7, 1, np.nan, 2]})
+    t = of(PAIRS | {"answer_rank_raw": [9, 7, 1, np.nan, 2]})
     assert raw_audit.norm_only(t)[0].tolist() == [True, False, False, False, True]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from residue.lens.summaries import guidance, tidy
+from residue.lens.summaries import ablations, guidance, tidy
 from residue.lens.summaries.trajectories import KEY, RUN, Floats
 from residue.specs.lens_summaries import LensSummariesSpec
 
@@ -26,8 +26,7 @@ def guided(
     """Cautions of the main lens per run; columns `tidy.GUIDANCE`."""
     keys = reading.main.keys
     numbers = _cautions(audited, reading, spec)
-    originals = set(asked.deck.loc[asked.deck["style"] == "orig", "item"])
-    chosen = keys["item"].isin(originals).to_numpy()
+    chosen = ~keys["item"].isin(ablations.variants_of(asked.deck)).to_numpy()
     parts = []
     for run, lines in keys[chosen].groupby(["lens", *RUN], sort=True):
         at = lines.index.to_numpy()

@@ -21,7 +21,15 @@ import numpy.typing as npt
 from residue.lens.summaries.scan import START, Flags, Found, first_row, found, quantile
 from residue.lens.summaries.trajectories import Floats, Ints, Trajectories
 
-COLUMNS = ("kl_norm_raw", "kl_raw_norm", "js", "l1", "jaccard_50", "rank_norm", "rank_raw")
+COLUMNS = (
+    "kl_norm_raw",
+    "kl_raw_norm",
+    "js",
+    "l1",
+    "jaccard_50",
+    "answer_rank_norm",
+    "answer_rank_raw",
+)
 """Columns of the pair table that the audit is made of; divergences in bits."""
 RADIUS, WIDE_RADIUS = 4, 8
 HIGH, MEDIUM = 1.0, 0.5
@@ -67,8 +75,8 @@ class View(NamedTuple):
 
 def norm_only(t: Trajectories) -> Flags:
     """(keys, rows): rank 1 in the norm lens and another rank in the raw one; unknown is false."""
-    raw = t["rank_raw"]
-    flags: Flags = (t["rank_norm"] == 1) & np.isfinite(raw) & (raw != 1)
+    raw = t["answer_rank_raw"]
+    flags: Flags = (t["answer_rank_norm"] == 1) & np.isfinite(raw) & (raw != 1)
     return flags
 
 
@@ -93,7 +101,7 @@ def sweep(t: Trajectories, start: int = START) -> Sweep:
         share_medium=_share(kl, MEDIUM),
         max_kl=max_kl,
         norm_only=alone.sum(axis=-1).astype(np.float64),
-        first_norm_only=when(alone, t["rank_raw"]),
+        first_norm_only=when(alone, t["answer_rank_raw"]),
         js=js_q,
         l1=l1_q,
         jaccard=quantile(jaccard, 0.5),
