@@ -26,37 +26,41 @@ from residue.lens.summaries import (
 )
 from residue.lens.summaries.trajectories import Trajectories
 
-IDS = st.lists(st.integers(0, 12), min_size=2, max_size=6, unique=True)
+LISTS = st.integers(2, 6).flatmap(
+    lambda k: st.tuples(*[st.lists(st.integers(0, 9), min_size=k, max_size=k, unique=True)] * 2)
+)
 
 
-@given(IDS, IDS)
-def test_spearman_is_scipys_over_the_union(first: list[int], second: list[int]) -> None:
-    k = max(len(first), len(second))
-    union = sorted({*first, *second})
+@given(LISTS)
+def test_spearman_is_scipys_over_the_union(lists: tuple[list[int], list[int]]) -> None:
+    first, second = lists
+    k, union = len(first), sorted({*first, *second})
     a = [first.index(i) + 1 if i in first else k + 1 for i in union]
     b = [second.index(i) + 1 if i in second else k + 1 for i in union]
-    ours = agreement.spearman(first, second, k)
-    if len(set(a)) > 1 and len(set(b)) > 1:
-        assert ours == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
-    else:
-        assert math.isnan(ours)
+    ours = agreement.spearman(np.array([first]), np.array([second]))[0]
+    assert ours == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
 
 
-@given(IDS, IDS)
-def test_overlap_is_symmetric_and_one_for_equal_sets(first: list[int], second: list[int]) -> None:
-    assert agreement.jaccard(first, second, 6) == agreement.jaccard(second, first, 6)
-    assert agreement.jaccard(first, first[::-1], 6) == 1.0
-    assert agreement.spearman(first, first, 6) == 1.0
+@given(LISTS)
+def test_overlap_is_that_of_sets(lists: tuple[list[int], list[int]]) -> None:
+    first, second = (np.array([each]) for each in lists)
+    ours, theirs = set(lists[0]), set(lists[1])
+    assert agreement.jaccard(first, second)[0] == len(ours & theirs) / len(ours | theirs)
+    assert agreement.jaccard(first, first[:, ::-1])[0] == 1.0
+    assert agreement.spearman(first, first)[0] == pytest.approx(1.0)
 
 
 def test_tops_are_compared_line_by_line() -> None:
     norm, raw = random_table("a", "norm"), random_table("a", "raw")
-    made = agreement.compare_tops(norm, raw.iloc[1:].iloc[::-1])
-    assert sorted(made["row"]) == [1, 2, 3, 4, 5, 6]
-    line = made[made["row"] == 3].iloc[0]
+    raw.at[5, "topk_ids"] = []
+    made = agreement.compare_tops(norm, raw.iloc[1:].iloc[::-1]).set_index("row")
+    assert sorted(made.index) == [1, 2, 3, 4, 5, 6]
     first, second = norm["topk_ids"][3], raw["topk_ids"][3]
-    assert line["jaccard_10"] == agreement.jaccard(first, second, 10)
-    assert line["top1_agree"] == float(first[0] == second[0])
+    shared = len({*first[:10]} & {*second[:10]})
+    assert made.loc[3, "jaccard_10"] == shared / (20 - shared)
+    assert made.loc[3, "top1_agree"] == float(first[0] == second[0])
+    assert np.isnan(made.loc[3, "jaccard_50"])
+    assert made.loc[5, ["jaccard_10", "spearman_50", "top1_agree"]].isna().all()
 
 
 def test_consistency_is_low_only_at_semantic_targets() -> None:

@@ -219,7 +219,7 @@ def _of_the_main_lens(
     reading: Reading, asked: Asked, spec: LensSummariesSpec
 ) -> Iterator[pd.DataFrame]:
     main, rows = reading.main, reading.main.rows
-    grown = norms.growth(main)
+    grown = norms.growth(main, start=spec.start_row)
     yield tidy.number_lines(
         main.keys, "growth", {"slope": grown.slope, "r2": grown.r2, "spikes": grown.spikes}
     )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from residue.lens.summaries.scan import START
 from residue.lens.summaries.trajectories import Floats, Ints, Trajectories
 
 FLAT = 0.01
@@ -31,9 +32,10 @@ class Growth(NamedTuple):
     shape: npt.NDArray[np.object_]
 
 
-def growth(t: Trajectories, jump: float = JUMP) -> Growth:
-    """Slope, fit, spikes and shape of the column `row_norm`."""
-    norms = t["row_norm"]
+def growth(t: Trajectories, jump: float = JUMP, start: int = START) -> Growth:
+    """Slope, fit, spikes and shape of the column `row_norm` from row `start` on: the step from
+    embeddings to the first block's sum is of another kind."""
+    norms = np.where(t.rows >= start, t["row_norm"], np.nan)
     logs = np.log(np.where(norms > 0, norms, np.nan))
     slope, r2 = line_fit(t.rows, logs)
     steps = np.diff(logs, axis=-1)
