@@ -21,6 +21,7 @@ wildcard_constraints:
     arm=r"[a-z][a-z0-9_]*",
     condition="plain",
     deck=r"[a-z][a-z0-9_]*",
+    stream="lens|sae",
 
 
 if PLAN.own_data:
@@ -36,6 +37,8 @@ include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
+include: "rules/representation.smk"
+include: "rules/streams.smk"
 include: "rules/selftest.smk"
 include: "rules/patching.smk"
 include: "rules/measures.smk"

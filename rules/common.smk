@@ -80,6 +80,7 @@ def io_of(wildcards, input, output):
 FACTS = "data/facts.tsv"
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
 
@@ -139,6 +140,13 @@ def model_files(wildcards):
 
 def base_files(wildcards):
     return model_files_of(wildcards.pair, "base")
+
+
+def stream_layers(wildcards):
+    """The choice of layers, for a stream that keeps the chosen rows and names none itself."""
+    if wildcards.stream != "sae" or PLAN.config.streams.sae.rows:
+        return []
+    return f"{OUT}/representation/pair{wildcards.pair}/layers.json"
 
 
 def role_of(arm):
@@ -297,14 +305,20 @@ def everything():
     roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
     trained = [run for run in runs if run["arm"] not in UNEDITED]
     asked = [run | {"deck": deck} for run in runs for deck in PLAN.decks()]
-    makers = "read_data" if PLAN.own_data else "build_decks build_edit_data"
+    streams = [role | {"stream": "lens"} for role in roles]
+    makers = (
+        "read_data read_corpus"
+        if PLAN.own_data
+        else "build_decks build_edit_data build_corpus"
+    )
     jobs = {
         f"{makers} audit_world": [{}],
         "estimate decide_claims draw_figures write_page": [{}],
         "describe_model adopt_model": roles,
+        "record_stream": streams,
         "train_arm": trained,
         "record measure": asked,
-        "find_known": pairs,
+        "find_known choose_layers": pairs,
         "describe_arm": [run for run in trained if has_own_head(run["arm"])],
         "self_test": runs,
         "witness": plain(PLAN.witnessed()),

@@ -15,8 +15,8 @@ SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "workflow_scripts").glob
 MOST = 35
 """Files that any stage may reach; the widest today are `record` and `pretrain_model`."""
 LIVE = {
-    "adopt_model", "pretrain_model", "train_arm", "record", "self_test", "witness",
-    "patch_rows", "describe_arm",
+    "adopt_model", "pretrain_model", "train_arm", "record", "record_stream", "self_test",
+    "witness", "patch_rows", "describe_arm",
 }  # fmt: skip
 """Stages that may reach the loading of models; all others work from tables and `head` files."""
 

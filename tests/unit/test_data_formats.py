@@ -31,16 +31,21 @@ from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
+from residue.records.stream import stream_schema
 from residue.report.claims import claims
 from residue.report.estimates import estimates
+from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.measures import KnownSpec
 from residue.specs.pretrain import PretrainSpec
+from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
+from residue.specs.streams import StreamsSpec
 from residue.specs.world import Decks, GroupSizes, WorldSpec
 from residue.world.audit import audit
 from residue.world.build import build_world
+from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
 from residue.world.items import facts_deck
@@ -85,6 +90,20 @@ def said(deck: pd.DataFrame, *, knows: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def choice_table(deck: pd.DataFrame) -> pd.DataFrame:
+    """Scores of a base whose rows are noise."""
+
+    class Rows:
+        numbers = (0, 1, 2)
+
+        def read(self, row: int, place: str) -> tuple[list[str], np.ndarray]:
+            rng = np.random.default_rng(row)
+            return list(deck["item"]), rng.normal(size=(len(deck), 4)).astype(np.float32)
+
+    spec = RepresentationSpec(permutations=19, resamples=10)
+    return score_rows(Rows(), deck, spec, requested=["en", "hi"], pair=0)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run, from its own writer."""
@@ -115,7 +134,9 @@ def tables() -> dict[str, pd.DataFrame]:
         "items": pd.concat([facts, orders], ignore_index=True),
         "edit_data": shown,
         "audit": checked,
+        "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
+        "layers": choice_table(facts),
         "measurements": runs["base"],
         "known": known,
         "selftest": as_table(skipped("not installed")),
@@ -134,7 +155,9 @@ def tables() -> dict[str, pd.DataFrame]:
         "items",
         "edit_data",
         "audit",
+        "corpus",
         "faults",
+        "layers",
         "measurements",
         "known",
         "selftest",
@@ -155,12 +178,12 @@ def test_records_have_the_documented_columns() -> None:
     page = documented()
     for name, schema in (("generations", GENERATIONS), ("tokens", TOKENS)):
         assert page[name] == {field.name: words(field.type) for field in schema}
-    rows = {field.name: words(field.type) for field in rows_schema(7, 4)}
-    assert page["rows"] == {
-        name.replace("row_6", "row_n"): kind
-        for name, kind in rows.items()
-        if name not in {f"row_{k}" for k in range(1, 6)}
-    }
+    for name, written in (("rows", rows_schema(7, 4)), ("streams", stream_schema(range(7), 4))):
+        assert page[name] == {
+            field.name.replace("row_6", "row_n"): words(field.type)
+            for field in written
+            if field.name not in {f"row_{k}" for k in range(1, 6)}
+        }
 
 
 def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

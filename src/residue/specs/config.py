@@ -31,7 +31,9 @@ from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
 from residue.specs.report import PAGE_SECTIONS, ReportSpec
+from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
+from residue.specs.streams import StreamsSpec
 from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
@@ -69,6 +71,10 @@ class Config:
     """Which models TransformerLens reads as well."""
     patching: PatchingSpec = field(default_factory=PatchingSpec)
     """How deep edits reach, by patching rows."""
+    representation: RepresentationSpec = field(default_factory=RepresentationSpec)
+    """Which rows edits and SAEs work at."""
+    streams: StreamsSpec = StreamsSpec()
+    """The texts on which lenses and SAEs are fitted, and how many tokens of them."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
@@ -181,6 +187,15 @@ class Plan:
     def text_world(self) -> dict[str, Any]:
         """What pretraining text depends on: neither decks nor edit data."""
         return self._world_without(*SCORED, *self._asked_in())
+
+    def corpus_world(self) -> dict[str, Any]:
+        """What the corpus depends on: what pretraining text does, but not who is read of when."""
+        return self._world_without(*SCORED, *self._asked_in(), "curriculum", "vocabulary")
+
+    def corpus_part(self) -> dict[str, Any]:
+        """The corpus' share of `streams`: not how much of it is recorded."""
+        streams = self.config.streams
+        return {"documents": streams.documents, "held_out_share": streams.held_out_share}
 
     def _asked_in(self) -> list[str]:
         """Where countries are forgotten as a whole, no text depends on the languages in which that
