@@ -67,14 +67,14 @@ class Config:
     """The edits to compare; base and oracle are always there."""
     records: RecordsSpec = field(default_factory=RecordsSpec)
     """What is kept of every answer."""
-    witness: WitnessSpec = field(default_factory=WitnessSpec)
-    """Which models TransformerLens reads as well."""
-    patching: PatchingSpec = field(default_factory=PatchingSpec)
-    """How deep edits reach, by patching rows."""
     representation: RepresentationSpec = field(default_factory=RepresentationSpec)
     """Which rows edits and SAEs work at."""
     streams: StreamsSpec = StreamsSpec()
     """The texts on which lenses and SAEs are fitted, and how many tokens of them."""
+    witness: WitnessSpec = field(default_factory=WitnessSpec)
+    """Which models TransformerLens reads as well."""
+    patching: PatchingSpec = field(default_factory=PatchingSpec)
+    """How deep edits reach, by patching rows."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
