@@ -33,7 +33,7 @@ from residue.specs.statistics import StatisticsSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
-DECKS = ("facts", "orders")
+DECKS = ("facts", "lens", "orders")
 SCORED = ("decks", "edit_data")
 """Parts of the world that models are asked or edited with, never pretrained on."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -102,7 +102,7 @@ class Config:
         for deck in self.measures.metrics:
             if deck not in DECKS:
                 raise SpecError(
-                    f"measures.metrics.{deck}", f"is no deck; there are {' and '.join(DECKS)}."
+                    f"measures.metrics.{deck}", f"is no deck; there are {', '.join(DECKS)}."
                 )
 
     def _check_estimands(self) -> None:

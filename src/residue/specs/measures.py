@@ -46,6 +46,7 @@ class MeasuresSpec:
                 "perplexity",
                 "first_rank_row",
             ),
+            "lens": ("lens_recall", "lens_log_odds", "lens_rank"),
             "orders": ("instruction_accuracy", "orders_obeyed", "right_under_attack"),
         }
     )
