@@ -185,7 +185,33 @@ def edit_methods(wildcards):
 def training_methods(wildcards):
     """Method files that train an arm: its edits and their objectives."""
     steps = PLAN.config.arms[wildcards.arm].steps
-    return edit_methods(wildcards) | {(OBJECTIVES, s.objective["name"]) for s in steps}
+    trained = {(OBJECTIVES, s.objective["name"]) for s in steps if s.objective}
+    return edit_methods(wildcards) | trained
+
+
+def arm_needs(wildcards):
+    """What the edits of an arm read beside model and edit data: layers, sae, features."""
+    steps = PLAN.config.arms[wildcards.arm].steps
+    return frozenset().union(*(step.needs() for step in steps))
+
+
+def arm_layers(wildcards):
+    """The chosen rows, for edits that name no row of their own."""
+    needed = arm_needs(wildcards)
+    return f"{OUT}/representation/pair{wildcards.pair}/layers.json" if needed else []
+
+
+def arm_saes(wildcards):
+    """The SAE of each chosen row, and its features for edits that pick some of them."""
+    needed = arm_needs(wildcards) & {"sae", "features"}
+    names = ["cfg.json", "sae_weights.safetensors"] if needed else []
+    names += ["features.parquet"] if "features" in needed else []
+    choices = PLAN.config.representation.select if needed else 0
+    return [
+        f"{OUT}/sae/pair{wildcards.pair}/choice{choice}/{name}"
+        for choice in range(choices)
+        for name in names
+    ]
 
 
 def metrics_of(wildcards):

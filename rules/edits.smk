@@ -5,6 +5,8 @@ rule train_arm:
     input:
         model=base_files,
         edit_data=EDIT_DATA,
+        layers=arm_layers,
+        saes=arm_saes,
     output:
         weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
         history=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/history.parquet",

@@ -11,6 +11,7 @@ with stage.open() as job:
     spec = job.spec("records", RecordsSpec)
     items = read_parquet(job.input("deck"))
     with open_arm(job.input("arm"), device=job.device) as arm:
+        items = items.assign(prompt=[arm.prompt(text) for text in items["prompt"]])
         detached = arm.detached if arm.arm["steps"] else None
         batches = job.watched(
             record(arm.model, arm.tokenizer, items, spec, detached=detached),

@@ -158,6 +158,10 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
 
     class Edit:
         hook = "anywhere"
+        prompt = staticmethod(str)
+
+        def set_strength(self, strength: float) -> None:
+            assert strength == 1
 
         def save(self, folder: Path) -> None:
             folder.mkdir(parents=True)
@@ -168,8 +172,9 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
     monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
+    nothing = pd.DataFrame({"prompt": []})
     arm, _ = recipes.train_arm(
-        tmp_path, ArmSpec(), pd.DataFrame(), arm="npo", pair=0, seed=0, home=tmp_path
+        tmp_path, ArmSpec(), nothing, arm="npo", pair=0, seed=0, home=tmp_path
     )
     keys = {key for key in arm if not isinstance(arm[key], (dict, list))}
     keys |= {f"base.{key}" for key in arm["base"]} | {f"steps[].{key}" for key in arm["steps"][0]}

@@ -17,6 +17,10 @@ FORWARD_COST = 300
 splitting a batch by length pays only where it saves more."""
 
 
+AT_ONCE = 128
+"""Items forwarded at once where nothing is trained."""
+
+
 @dataclass(frozen=True)
 class Example:
     """A prompt with its answer as ids; `start` is the place of the first answer token."""
@@ -127,7 +131,7 @@ def _forward(
     # A hook on the head, not a head of our own: what follows it (caps, scales) stays the model's.
     handle = model.get_output_embeddings().register_forward_pre_hook(keep)
     try:
-        logits = model(input_ids=padded.ids, use_cache=False).logits[0]
+        logits = model(**padded.inputs(), use_cache=False).logits[0]
     finally:
         handle.remove()
     return logits, targets, owners

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from residue.core import methods
 from residue.core.artifacts import read_json
@@ -16,9 +16,6 @@ from residue.core.provenance import file_digest
 from residue.edits.attached import Attached
 from residue.models.loading import load_model
 from residue.specs.arms import EDITS
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +44,12 @@ class OpenArm:
                 stack.enter_context(edit.detached())
             yield self.model
 
+    def prompt(self, text: str) -> str:
+        """A prompt as the arm is asked it, through every edit of prompts in their order."""
+        for edit in self.edits:
+            text = edit.prompt(text)
+        return text
+
     def detach(self) -> None:
         """Take every edit off for good, last first."""
         while self.edits:
@@ -72,6 +75,7 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
         for place, step in enumerate(arm["steps"], start=1):
             method = methods.load(EDITS, step["edit"]).Edit
             opened.edits.append(method.load(model, file.parent / step["file"], place=place))
+            opened.edits[-1].set_strength(step["strength"])
         yield opened
     finally:
         opened.detach()

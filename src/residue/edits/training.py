@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from residue.core.provenance import canonical
 from residue.core.seeds import derive
 from residue.edits import checkpoints
-from residue.edits.answers import score
+from residue.edits.answers import AT_ONCE, score
 from residue.edits.batches import Batch, Views, micro_batches
 from residue.edits.optimiser import FlatAdamW
 from residue.edits.step import Reference, Step
@@ -33,8 +33,6 @@ logger = logging.getLogger(__name__)
 
 NAMED = 8
 """Items that an error message names at most."""
-AT_ONCE = 128
-"""Dev items forwarded at once."""
 
 
 class Objective(Protocol):

@@ -77,14 +77,34 @@ class StepSpec:
 
     edit: Annotated[Any, Named(EDITS, "Edit")] = "lora"
     """What is added to the model: a file of ``edits/methods/``, e.g. ``{name: lora, rank: 8}``."""
-    objective: Annotated[Any, Named(OBJECTIVES, "Objective")] = "npo"
-    """What it is trained for: a file of ``edits/objectives/``, e.g. ``{name: npo, beta: 0.3}``."""
+    objective: Annotated[Any, Named(OBJECTIVES, "Objective")] | None = "npo"
+    """What it is trained for: a file of ``edits/objectives/``, e.g. ``{name: npo, beta: 0.3}``.
+    Null for an edit that is computed from the edit data and not trained."""
     train: TrainSpec = field(default_factory=TrainSpec)
-    """Updates, rates, batches and the stop rule."""
+    """Updates, rates, batches and the stop rule; unused where nothing is trained."""
+    strength: float = 1.0
+    """How much of the edit acts: 1 as made, between 0 and 1 less, above 1 more, below 0 against its
+    direction. Arms that differ in it alone are a dose-response sweep."""
 
     def __post_init__(self) -> None:
         # Kept as plain values without options at their default: writing a default out is no change.
         object.__setattr__(self, "edit", _normal("edit", EDITS, "Edit", self.edit))
+        if self.strength == 0:
+            raise SpecError("strength", "is 0, which is the model without the edit; leave it out.")
+        kind = methods.load(EDITS, self.edit["name"]).Edit
+        if self.objective is None:
+            if not hasattr(kind, "fit"):
+                raise SpecError(
+                    "objective",
+                    f"is null, but '{self.edit['name']}' is trained; name one.",
+                )
+            return
+        if not hasattr(kind, "attach"):
+            raise SpecError(
+                "objective",
+                f"must be null: '{self.edit['name']}' is computed, not trained; write "
+                "objective: null.",
+            )
         objective = _normal("objective", OBJECTIVES, "Objective", self.objective)
         object.__setattr__(self, "objective", objective)
         absent = [role for role in self.built_objective().ROLES if role not in self.train.batch]
@@ -99,8 +119,18 @@ class StepSpec:
         return _built("edit", EDITS, "Edit", self.edit)
 
     def built_objective(self) -> Any:
-        """The `Objective` of the named file, with its options."""
+        """The `Objective` of the named file, with its options; there is one where one is named."""
+        if self.objective is None:
+            raise TypeError(f"'{self.edit['name']}' is computed and has no objective")
         return _built("objective", OBJECTIVES, "Objective", self.objective)
+
+    def needs(self) -> frozenset[str]:
+        """Which of ``layers``, ``sae`` and ``features`` the edit reads with these options."""
+        edit = self.built_edit()
+        needs = frozenset(edit.NEEDS)
+        # The choice of rows is for edits that name none; an SAE is found by the choice.
+        row_is_named = getattr(edit, "row", None) is not None
+        return needs - {"layers"} if row_is_named and "sae" not in needs else needs
 
 
 @dataclass(frozen=True)

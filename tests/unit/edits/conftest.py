@@ -67,5 +67,14 @@ def edit_data() -> pd.DataFrame:
         for i in range(count):
             prompt = f"the {LETTERS[i]} of {name[: i % 5 + 2].replace('_', '')} is"
             answer = LETTERS[i : i + 2 + i % 3]
-            rows.append({"set": name, "item": f"{name}/{i}", "prompt": prompt, "answer": answer})
+            fact = {"country": f"{name}-{i}", "language": "en", "relation": "letter"}
+            rows.append(
+                {"set": name, "item": f"{name}/{i}", "prompt": prompt, "answer": answer, **fact}
+            )
     return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="session")
+def sae_folder() -> Path:
+    """No edit reads an SAE yet."""
+    return Path()

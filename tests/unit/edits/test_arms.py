@@ -30,6 +30,7 @@ STEP = {
         "check_every": 2,
     },
 }
+LIAR = {"edit": {"name": "suppress_answers", "threshold": -1.0}, "objective": None}
 
 
 def recipe(*steps: dict[str, Any]) -> ArmSpec:
@@ -155,3 +156,50 @@ def test_a_model_as_it_is_opens_as_an_arm(tree: Path) -> None:
     write_json(home / "arm.json", arm)
     with open_arm(home / "arm.json") as opened, opened.detached() as plain:
         assert torch.equal(logits(plain), logits(load_model(folder)[0]))
+
+
+def test_a_computed_edit_makes_an_arm_without_history(tree: Path, edit_data: pd.DataFrame) -> None:
+    path, history = trained(tree, edit_data, LIAR)
+    assert len(history) == 0
+    trained_columns = ["step", "lr", "loss", "grad_norm", "dev_forget", "dev_retain", "edit"]
+    assert list(history.columns) == trained_columns
+    base, _ = load_model(tree / "models" / "base")
+    with open_arm(path) as arm:
+        assert arm.arm["steps"][0]["removable"] is True
+        assert not torch.equal(logits(arm.model), logits(base))
+    assert torch.equal(logits(arm.model), logits(base))
+
+
+def test_a_step_is_computed_on_top_of_a_trained_one(tree: Path, edit_data: pd.DataFrame) -> None:
+    computed = {"edit": "destroy", "objective": None, "strength": 0.3}
+    path, history = trained(tree, edit_data, STEP, computed)
+    assert history["edit"].unique().tolist() == ["1-lora"]
+    with open_arm(path) as arm:
+        both = logits(arm.model)
+        arm.edits[1].set_strength(1.0)
+        assert not torch.equal(logits(arm.model), both)
+        arm.edits[1].set_strength(0.3)
+        assert torch.equal(logits(arm.model), both)
+
+
+def test_an_arm_that_fails_to_open_leaves_no_hook(
+    tree: Path, edit_data: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = trained(tree, edit_data, LIAR, LIAR)
+    from residue.edits import arms
+    from residue.edits.methods.suppress_answers import Suppressor
+
+    model, _ = load_model(tree / "models" / "base")
+    monkeypatch.setattr(arms, "load_model", lambda *_, **__: (model, None))
+    real = Suppressor.open
+
+    def fails_at_two(model: Any, folder: Path, *, place: int) -> Any:
+        if place == 2:
+            raise KeyError("second")
+        return real(model, folder, place=place)
+
+    monkeypatch.setattr(Suppressor, "open", fails_at_two)
+    with pytest.raises(KeyError, match="second"), open_arm(path):
+        pass
+    assert not [m for m in model.modules() if m._forward_pre_hooks or m._forward_hooks]
+    assert not any("residue_edit" in name for name, _ in model.named_modules())

@@ -38,6 +38,8 @@ class Edit:
     linear layer but the head."""
 
     REMOVABLE: ClassVar[bool] = False
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    GRADED: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.rank < 1:
