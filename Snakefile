@@ -37,6 +37,7 @@ include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
 include: "rules/measures.smk"
+include: "rules/depth.smk"
 include: "rules/report.smk"
 
 

@@ -83,6 +83,9 @@ CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
 
 
+LENS_DECK = f"{OUT}/world/decks/{PLAN.lens_deck()}.parquet"
+
+
 def deck_files():
     """The decks of this run, whoever makes them."""
     return [f"{OUT}/world/decks/{deck}.parquet" for deck in PLAN.decks()]
@@ -230,13 +233,20 @@ def page_methods(wildcards):
     }
 
 
+def spoken_decks():
+    """Decks whose measurements come from what models say; the lens deck's come from lens tables."""
+    return [deck for deck in PLAN.decks() if deck != "lens"]
+
+
 def all_measurements(*decks):
     """Measurements of every arm on the named decks; on all of them if none is named."""
-    return [
+    spoken = [
         f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
         for arm, pair, seed in PLAN.runs()
-        for deck in (decks or PLAN.decks())
+        for deck in (decks or spoken_decks())
     ]
+    inside = [f"{OUT}/measurements/depth/{arm}.parquet" for arm in PLAN.arms()]
+    return spoken if decks else spoken + inside
 
 
 def all_known():
@@ -244,6 +254,63 @@ def all_known():
         f"{OUT}/measurements/known/pair{pair}.parquet"
         for pair in range(PLAN.config.pairs)
     ]
+
+
+# --- depth: every arm as the lenses read it -----------------------------------------------
+
+
+def lens_table(lens, arm):
+    return f"{OUT}/lens/tables/{lens}/{arm}.parquet"
+
+
+def depth_methods(wildcards):
+    """The metrics of the lens deck."""
+    return {(METRICS, name) for name in PLAN.section("measures")["metrics"]["lens"]}
+
+
+def arm_runs(wildcards):
+    """(pair, seed) of an arm."""
+    return [[pair, seed] for arm, pair, seed in PLAN.runs() if arm == wildcards.arm]
+
+
+def arm_rows(wildcards):
+    """Rows of an arm on the deck that the lenses read, run by run."""
+    return [
+        f"{OUT}/records/{wildcards.arm}/pair{pair}/seed{seed}/plain/{PLAN.lens_deck()}/rows.parquet"
+        for pair, seed in arm_runs(wildcards)
+    ]
+
+
+def arm_heads(wildcards):
+    """Head and addresses of the model that an arm stands on, pair by pair."""
+    role = role_of(wildcards.arm)
+    return [
+        f"{OUT}/models/pair{pair}/{role}.{kind}"
+        for pair in range(PLAN.config.pairs)
+        for kind in ("head.safetensors", "arch.json")
+    ]
+
+
+def first_seed(arm):
+    return 0 if arm in UNEDITED else PLAN.config.arms[arm].seeds[0]
+
+
+def traced_arm(wildcards):
+    seed = first_seed(wildcards.arm)
+    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{seed}/arm.json"
+
+
+def traced_weights(wildcards):
+    if wildcards.arm in UNEDITED:
+        return []
+    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{first_seed(wildcards.arm)}/weights"
+
+
+def depth_figures():
+    """Curves of each lens, then the traced prompts of each edited arm."""
+    curves = [f"depth_{lens}" for lens in PLAN.config.depth.lenses]
+    traces = [f"trace_{arm}" for arm in PLAN.config.arms if PLAN.config.depth.traced]
+    return [f"{OUT}/report/figures/{name}.svg" for name in curves + traces]
 
 
 # --- what `all` asks for -------------------------------------------------------------------
@@ -262,13 +329,22 @@ def everything():
     roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
     trained = [run for run in runs if run["arm"] not in UNEDITED]
     asked = [run | {"deck": deck} for run in runs for deck in PLAN.decks()]
+    spoken = [job for job in asked if job["deck"] in spoken_decks()]
+    every_arm = [{"arm": arm} for arm in PLAN.arms()]
+    traced = every_arm if PLAN.config.depth.traced else []
     makers = "read_data" if PLAN.own_data else "build_decks build_edit_data"
     jobs = {
         f"{makers} audit_world": [{}],
         "estimate decide_claims draw_figures write_page": [{}],
         "describe_model adopt_model": roles,
         "train_arm": trained,
-        "record measure": asked,
+        "record": asked,
+        "measure": spoken,
+        "measure_depth final_predictions": every_arm,
+        "estimate_depth": [{}],
+        "draw_depth": [{"lens": lens} for lens in PLAN.config.depth.lenses],
+        "trace_prompts": traced,
+        "draw_trace": [job for job in traced if job["arm"] not in UNEDITED],
         "find_known": pairs,
     }
     if PLAN.config.model.source == "embedded":

@@ -31,7 +31,7 @@ rule find_known:
     """Which facts the base knows, decided on other templates than those scored."""
     input:
         measurements=f"{OUT}/measurements/base/pair{{pair}}/seed0/plain/facts.parquet",
-        deck=FACTS_DECK,
+        decks=list(dict.fromkeys([FACTS_DECK, LENS_DECK])),
     output:
         known=f"{OUT}/measurements/known/pair{{pair}}.parquet",
     log:

@@ -54,7 +54,9 @@ rule write_page:
             rules.draw_figures.output.tradeoff,
             rules.draw_figures.output.by_language,
             rules.draw_figures.output.first_rows,
+            *depth_figures(),
         ],
+        depth=rules.estimate_depth.output.depth,
     output:
         page=report(
             f"{OUT}/report/index.html",

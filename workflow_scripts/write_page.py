@@ -17,6 +17,7 @@ with stage.open() as job:
         estimands=job.specs("estimands", EstimandSpec),
         sentences=job.specs("claims", ClaimSpec),
         figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
+        depth=read_parquet(job.input("depth")),
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)

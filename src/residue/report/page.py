@@ -30,7 +30,9 @@ class Page:
     sentences: Mapping[str, ClaimSpec]
     """What is claimed, by name."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    """SVG by name: tradeoff, by_language, first_rows."""
+    """SVG by name: tradeoff, by_language, first_rows, depth_<lens>, trace_<arm>."""
+    depth: pd.DataFrame | None = None
+    """What lenses read at each row, as `residue.report.depth` writes it."""
     requested: tuple[str, ...] = ()
     """Languages in which the edit was asked to forget."""
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -23,6 +23,7 @@ from residue.specs.claims import (
 )
 from residue.specs.compute import ComputeSpec
 from residue.specs.data import DataSpec
+from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
@@ -64,6 +65,8 @@ class Config:
     """What is kept of every answer."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
+    depth: DepthSpec = field(default_factory=DepthSpec)
+    """What lenses read of every arm, row by row."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
@@ -217,6 +220,24 @@ class Plan:
     def own_data(self) -> bool:
         """Whether the items are users' own."""
         return self.config.data.given
+
+    def lens_deck(self) -> str:
+        """The deck that the lenses read; users' data have one deck for everything."""
+        return "facts" if self.own_data else "lens"
+
+    def arms(self) -> list[str]:
+        """Every arm of the run, base and oracle first."""
+        return [*self.unedited(), *self.config.arms]
+
+    def compared(self) -> dict[str, Any]:
+        """What the table of depth depends on: neither pictures nor final predictions."""
+        section = self.section("depth")
+        return {name: section[name] for name in ("lens", "lenses", "by", "emerged")}
+
+    def predicted(self) -> dict[str, Any]:
+        """What final predictions depend on."""
+        section = self.section("depth")
+        return {name: section[name] for name in ("temperatures", "top")}
 
     def decks(self) -> list[str]:
         """The decks that are recorded; users' data have no orders."""

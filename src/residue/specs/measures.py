@@ -60,6 +60,8 @@ class MeasuresSpec:
         for deck, names in self.metrics.items():
             if len(set(names)) < len(names):
                 raise SpecError(f"metrics.{deck}", "names a metric twice; keep one of them.")
+        if not self.metrics.get("lens"):
+            raise SpecError("metrics.lens", "is empty; name lens_recall at least.")
         if "exact_answer" not in self.metrics.get("facts", ()):
             raise SpecError(
                 "metrics.facts", "lacks exact_answer, which decides what the base knows; add it."

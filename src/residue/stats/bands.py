@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from residue.stats.crossed import components, crossed_interval, linearised
+from residue.stats.crossed import ENOUGH, components, crossed_interval, deviating, linearised
 from residue.stats.intervals import Floats, check_level, t_quantile
 
 MIX = 0.5
@@ -49,7 +49,7 @@ class Resamples:
 class Band:
     """Estimates of the rows with ends that hold together; arrays of shape (rows,).
 
-    `critical` is c, NaN where no row has any spread.
+    `critical` is c, NaN where no row has enough spread.
     """
 
     estimate: Floats
@@ -70,8 +70,9 @@ def band(
     """Band of sum(totals) / sum(weights) over rows, for tables (rows, seeds, clusters).
 
     Ends are never nearer than those of `crossed_interval`, whose guard against few deviating
-    clusters and whose `bounds` hold here too; one cluster gives its ends alone. Raises ValueError
-    on shapes that do not agree.
+    clusters and whose `bounds` hold here too. Rows in which fewer than `ENOUGH` clusters deviate
+    have no spread to resample: each takes its even share of the error, by Bonferroni, and the
+    others share what is left. Raises ValueError on shapes that do not agree.
     """
     check_level(level)
     if totals.ndim != 3 or totals.shape != weights.shape:
@@ -79,26 +80,26 @@ def band(
             f"expected two (rows, seeds, clusters) tables of one shape, got {totals.shape} and "
             f"{weights.shape}"
         )
+    n_rows, _, clusters = totals.shape
+    both = list(zip(totals, weights, strict=True))
+    sound = np.array([clusters > 1 and deviating(t, w)[0] >= ENOUGH for t, w in both])
+    share = (1.0 - level) / n_rows
+    levels = np.where(sound, level, 1.0 - share)
     pointwise = [
-        crossed_interval(t, w, level=level, bounds=bounds, of=of)
-        for t, w in zip(totals, weights, strict=True)
+        crossed_interval(t, w, level=float(at), bounds=bounds, of=of)
+        for (t, w), at in zip(both, levels, strict=True)
     ]
     estimate = np.array([each.estimate for each in pointwise])
     low = np.array([each.low for each in pointwise])
     high = np.array([each.high for each in pointwise])
-    n_rows, _, clusters = totals.shape
-    if clusters == 1:
+    if not sound.any():
         return Band(estimate, low, high, math.nan)
-    tables = np.stack([linearised(t, w) for t, w in zip(totals, weights, strict=True)])
+    tables = np.stack([linearised(*both[row]) for row in np.flatnonzero(sound)])
     errors, halves = _errors(tables, level)
-    t = _studentised(tables, resamples)
-    spread = errors > 0.0
-    if not spread.any():
-        return Band(estimate, low, high, math.nan)
-    greatest = np.nanmax(np.where(spread, np.abs(t), 0.0), axis=1)
-    critical = float(np.quantile(greatest[np.isfinite(greatest)], level))
+    greatest = np.abs(_studentised(tables, resamples, sound)).max(axis=1)
+    critical = float(np.quantile(greatest, 1.0 - share * sound.sum()))
     wider = np.ones(n_rows)
-    wider[spread] = np.maximum(critical * errors[spread] / halves[spread], 1.0)
+    wider[sound] = np.maximum(critical * errors / halves, 1.0)
     low, high = estimate - wider * (estimate - low), estimate + wider * (high - estimate)
     if bounds is not None:
         low, high = np.maximum(low, bounds[0]), np.minimum(high, bounds[1])
@@ -137,7 +138,7 @@ def _errors(tables: Floats, level: float) -> tuple[Floats, Floats]:
     return error, t_quantile(clusters - 1, (1.0 + level) / 2.0) * error
 
 
-def _studentised(tables: Floats, resamples: Resamples) -> Floats:
+def _studentised(tables: Floats, resamples: Resamples, rows: np.ndarray) -> Floats:
     """Deviations of resampled estimates over their own errors, (resamples, rows)."""
     _, seeds, clusters = tables.shape
     centre = tables.mean(axis=(1, 2))
@@ -147,11 +148,11 @@ def _studentised(tables: Floats, resamples: Resamples) -> Floats:
     variance = np.maximum(square - moved**2, 0.0) / (clusters - 1)
     if seeds > 1:
         by_seed = (tables.mean(axis=2) - centre[:, None]).T
-        played = resamples.played @ _seed_root(by_seed, by_cluster)
+        played = resamples.played[:, :, rows] @ _seed_root(by_seed, by_cluster)
         moved = moved + played.mean(axis=1)
         variance = variance + played.var(axis=1, ddof=1) / seeds
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(moved / np.sqrt(variance))
+    # A resample of one cluster alone has no error of its own; it is as far out as any.
+    return np.divide(moved, np.sqrt(variance), out=np.full(moved.shape, np.inf), where=variance > 0)
 
 
 def _seed_root(by_seed: Floats, by_cluster: Floats) -> Floats:

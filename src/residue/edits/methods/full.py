@@ -31,7 +31,9 @@ class Edit:
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
-            raise SpecError("scope", f"'{self.scope}' is no choice; there are: {', '.join(SCOPES)}.")
+            raise SpecError(
+                "scope", f"'{self.scope}' is no choice; there are: {', '.join(SCOPES)}."
+            )
 
     def attach(self, model: Any, *, seed: int, place: int) -> Full:
         """The model's own weights once more, trainable; there is nothing to draw."""
