@@ -345,7 +345,7 @@ def everything():
         "draw_depth": [{"lens": lens} for lens in PLAN.config.depth.lenses],
         "trace_prompts": traced,
         "draw_trace": [job for job in traced if job["arm"] not in UNEDITED],
-        "find_known": pairs,
+        "find_known choose_layers": pairs,
     }
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}

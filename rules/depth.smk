@@ -35,7 +35,9 @@ rule estimate_depth:
     """Levels and paired differences at every row, with bands over all rows at once."""
     input:
         tables=[
-            lens_table(lens, arm) for lens in PLAN.config.depth.lenses for arm in PLAN.arms()
+            lens_table(lens, arm)
+            for lens in PLAN.config.depth.lenses
+            for arm in PLAN.arms()
         ],
         deck=LENS_DECK,
         known=all_known(),

@@ -13,6 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,10 +30,12 @@ from residue.models.layouts import LAYOUTS
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.report.claims import claims
 from residue.report.estimates import estimates
+from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.measures import KnownSpec
 from residue.specs.pretrain import PretrainSpec
+from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.world import Decks, GroupSizes, WorldSpec
 from residue.world.audit import audit
@@ -81,6 +84,20 @@ def said(deck: pd.DataFrame, *, knows: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def choice_table(deck: pd.DataFrame) -> pd.DataFrame:
+    """Scores of a base whose rows are noise."""
+
+    class Rows:
+        numbers = (0, 1, 2)
+
+        def read(self, row: int, place: str) -> tuple[list[str], np.ndarray]:
+            rng = np.random.default_rng(row)
+            return list(deck["item"]), rng.normal(size=(len(deck), 4)).astype(np.float32)
+
+    spec = RepresentationSpec(permutations=19, resamples=10)
+    return score_rows(Rows(), deck, spec, requested=["en", "hi"], pair=0)  # type: ignore[arg-type]
+
+
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run, from its own writer."""
@@ -112,6 +129,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "edit_data": shown,
         "audit": checked,
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
+        "layers": choice_table(facts),
         "measurements": runs["base"],
         "known": known,
         "estimates": made,
@@ -127,6 +145,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "edit_data",
         "audit",
         "faults",
+        "layers",
         "measurements",
         "known",
         "estimates",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -115,7 +115,7 @@ def heat_maps(prompts: Sequence[Prompt], arm: str) -> Figure:
         for each, size, block in zip(prompts, sizes, blocks, strict=True):
             figure.text(0.005, (top - 0.06) / height, each.title, weight="bold", va="top")
             at = top - title
-            panels: tuple[tuple[str, Any], ...] = (
+            panels = (
                 ("base", _shares(each.base)),
                 (arm, _shares(each.arm)),
                 (f"{arm} minus base: the answer's log-probability", _change(each)),
@@ -124,7 +124,9 @@ def heat_maps(prompts: Sequence[Prompt], arm: str) -> Figure:
                 figure.text(0.06, (at - 0.05) / height, words, va="top", fontsize=7.5, color=MUTED)
                 bottom = at - label - size
                 ax = figure.add_axes((0.06, bottom / height, 0.935, size / height))
-                _cells(ax, *drawn, each.base.prompt if number == 2 else ())
+                texts, fill, colours = drawn
+                names = each.base.prompt if number == 2 else ()
+                _cells(ax, texts, fill, colours, names)
                 at = bottom
             top -= block
     return figure

@@ -60,10 +60,15 @@ def prompts(
     """
     asked = tokens[(tokens["part"] == "answer") & (tokens["position"] == 0)]
     answers = dict(zip(asked["item"], asked["id"], strict=True))
-    told = items.set_index("item")
+    titles = {
+        item: f"{prompt} → {accepted[0]}"
+        for item, prompt, accepted in zip(
+            items["item"], items["prompt"], items["answers"], strict=True
+        )
+    }
     return [
         Prompt(
-            f"{told.at[item, 'prompt']} → {told.at[item, 'answers'][0]}",
+            titles[item],
             cells(trace, head, int(answers[item]), text),
             cells(arm[item], head, int(answers[item]), text),
         )

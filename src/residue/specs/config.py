@@ -30,6 +30,7 @@ from residue.specs.model import ModelSpec
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
 from residue.specs.report import PAGE_SECTIONS, ReportSpec
+from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
@@ -63,6 +64,8 @@ class Config:
     """The edits to compare; base and oracle are always there."""
     records: RecordsSpec = field(default_factory=RecordsSpec)
     """What is kept of every answer."""
+    representation: RepresentationSpec = field(default_factory=RepresentationSpec)
+    """Which rows edits and SAEs work at."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)

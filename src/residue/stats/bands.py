@@ -152,7 +152,8 @@ def _studentised(tables: Floats, resamples: Resamples, rows: np.ndarray) -> Floa
         moved = moved + played.mean(axis=1)
         variance = variance + played.var(axis=1, ddof=1) / seeds
     # A resample of one cluster alone has no error of its own; it is as far out as any.
-    return np.divide(moved, np.sqrt(variance), out=np.full(moved.shape, np.inf), where=variance > 0)
+    alone = np.full(moved.shape, math.inf)
+    return np.asarray(np.divide(moved, np.sqrt(variance), out=alone, where=variance > 0.0))
 
 
 def _seed_root(by_seed: Floats, by_cluster: Floats) -> Floats:
