@@ -111,6 +111,12 @@ class Config:
                     f"measures.metrics.{deck}", f"is no deck; there are {', '.join(DECKS)}."
                 )
 
+        for column in self.depth.by:
+            if column not in ITEM_COLUMNS:
+                raise SpecError(
+                    "depth.by", f"items have no column '{column}'; say [requested, language]."
+                )
+
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
         for name, estimand in self.estimands.items():
@@ -233,9 +239,10 @@ class Plan:
         return [*self.unedited(), *self.config.arms]
 
     def compared(self) -> dict[str, Any]:
-        """What the table of depth depends on: neither pictures nor final predictions."""
+        """What the table of depth depends on beside the lenses' files: neither pictures nor final
+        predictions."""
         section = self.section("depth")
-        return {name: section[name] for name in ("lens", "lenses", "by", "emerged")}
+        return {name: section[name] for name in ("by", "emerged")}
 
     def predicted(self) -> dict[str, Any]:
         """What final predictions depend on."""

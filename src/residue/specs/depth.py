@@ -40,8 +40,8 @@ class DepthSpec:
     """Languages of which one forget prompt is drawn at all of its positions; none draws nothing."""
 
     def __post_init__(self) -> None:
-        if self.lens not in self.lenses:
-            raise SpecError("lenses", f"lacks '{self.lens}', which `lens` names; add it.")
+        if not self.lenses:
+            raise SpecError("lenses", "names no lens; say [final_norm].")
         if not 0.0 < self.emerged <= 1.0:
             raise SpecError("emerged", f"is a share above 0 and at most 1, got {self.emerged}.")
         if not self.temperatures or min(self.temperatures) <= 0.0:
