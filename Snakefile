@@ -21,6 +21,7 @@ wildcard_constraints:
     arm=r"[a-z][a-z0-9_]*",
     condition="plain",
     deck=r"[a-z][a-z0-9_]*",
+    stream="lens|sae",
 
 
 if PLAN.own_data:
@@ -37,6 +38,7 @@ include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
 include: "rules/representation.smk"
+include: "rules/streams.smk"
 include: "rules/measures.smk"
 include: "rules/depth.smk"
 include: "rules/report.smk"

@@ -79,6 +79,7 @@ def io_of(wildcards, input, output):
 FACTS = "data/facts.tsv"
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
 
@@ -141,6 +142,13 @@ def model_files(wildcards):
 
 def base_files(wildcards):
     return model_files_of(wildcards.pair, "base")
+
+
+def stream_layers(wildcards):
+    """The choice of layers, for a stream that keeps the chosen rows and names none itself."""
+    if wildcards.stream != "sae" or PLAN.config.streams.sae.rows:
+        return []
+    return f"{OUT}/representation/pair{wildcards.pair}/layers.json"
 
 
 def role_of(arm):
@@ -332,11 +340,17 @@ def everything():
     spoken = [job for job in asked if job["deck"] in spoken_decks()]
     every_arm = [{"arm": arm} for arm in PLAN.arms()]
     traced = every_arm if PLAN.config.depth.traced else []
-    makers = "read_data" if PLAN.own_data else "build_decks build_edit_data"
+    streams = [role | {"stream": "lens"} for role in roles]
+    makers = (
+        "read_data read_corpus"
+        if PLAN.own_data
+        else "build_decks build_edit_data build_corpus"
+    )
     jobs = {
         f"{makers} audit_world": [{}],
         "estimate decide_claims draw_figures write_page": [{}],
         "describe_model adopt_model": roles,
+        "record_stream": streams,
         "train_arm": trained,
         "record": asked,
         "measure": spoken,

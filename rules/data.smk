@@ -25,3 +25,27 @@ rule read_data:
         io=io_of,
     shell:
         launch.command("read_data")
+
+
+rule read_corpus:
+    """Texts for the fits of lenses and SAEs: whatever models are asked or edits are shown."""
+    input:
+        deck=FACTS_DECK,
+        edit_data=EDIT_DATA,
+    output:
+        corpus=CORPUS,
+    log:
+        f"{OUT}/logs/read_corpus.log",
+    benchmark:
+        f"{OUT}/benchmarks/read_corpus.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(streams=PLAN.corpus_part()),
+        code=code_of("read_corpus"),
+        io=io_of,
+    shell:
+        launch.command("read_corpus")

@@ -72,3 +72,26 @@ rule train_tokenizer:
         io=io_of,
     shell:
         launch.command("train_tokenizer")
+
+
+rule build_corpus:
+    """Texts for the fits of lenses and SAEs, apart from every deck."""
+    input:
+        facts=FACTS,
+    output:
+        corpus=CORPUS,
+    log:
+        f"{OUT}/logs/build_corpus.log",
+    benchmark:
+        f"{OUT}/benchmarks/build_corpus.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(streams=PLAN.corpus_part(), world=PLAN.corpus_world()),
+        code=code_of("build_corpus"),
+        io=io_of,
+    shell:
+        launch.command("build_corpus")

@@ -14,7 +14,7 @@ from residue.core import provenance
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "workflow_scripts").glob("*.py"))
 MOST = 35
 """Files that any stage may reach; the widest today are `record` and `pretrain_model`."""
-LIVE = {"adopt_model", "pretrain_model", "train_arm", "record"}
+LIVE = {"adopt_model", "pretrain_model", "train_arm", "record", "record_stream"}
 """Stages that may reach the loading of models; all others work from tables and `head` files."""
 
 

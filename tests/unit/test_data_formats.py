@@ -29,6 +29,7 @@ from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
+from residue.records.stream import stream_schema
 from residue.report.claims import claims
 from residue.report.depth import depth_table
 from residue.report.estimates import estimates
@@ -40,9 +41,11 @@ from residue.specs.measures import KnownSpec
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
+from residue.specs.streams import StreamsSpec
 from residue.specs.world import Decks, GroupSizes, WorldSpec
 from residue.world.audit import audit
 from residue.world.build import build_world
+from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
 from residue.world.items import facts_deck
@@ -169,6 +172,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "final_predictions": predicted(),
         "edit_data": shown,
         "audit": checked,
+        "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
         "layers": choice_table(facts),
         "measurements": runs["base"],
@@ -185,6 +189,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "items",
         "edit_data",
         "audit",
+        "corpus",
         "faults",
         "layers",
         "measurements",
@@ -208,12 +213,12 @@ def test_records_have_the_documented_columns() -> None:
     for name, schema in (("generations", GENERATIONS), ("tokens", TOKENS)):
         assert page[name] == {field.name: words(field.type) for field in schema}
     assert set(page["traces"]) == {"item", "position", "id", "row_0", "row_n"}
-    rows = {field.name: words(field.type) for field in rows_schema(7, 4)}
-    assert page["rows"] == {
-        name.replace("row_6", "row_n"): kind
-        for name, kind in rows.items()
-        if name not in {f"row_{k}" for k in range(1, 6)}
-    }
+    for name, written in (("rows", rows_schema(7, 4)), ("streams", stream_schema(range(7), 4))):
+        assert page[name] == {
+            field.name.replace("row_6", "row_n"): words(field.type)
+            for field in written
+            if field.name not in {f"row_{k}" for k in range(1, 6)}
+        }
 
 
 def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

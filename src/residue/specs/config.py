@@ -32,6 +32,7 @@ from residue.specs.records import RecordsSpec
 from residue.specs.report import PAGE_SECTIONS, ReportSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
+from residue.specs.streams import StreamsSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
@@ -66,6 +67,8 @@ class Config:
     """What is kept of every answer."""
     representation: RepresentationSpec = field(default_factory=RepresentationSpec)
     """Which rows edits and SAEs work at."""
+    streams: StreamsSpec = StreamsSpec()
+    """The texts on which lenses and SAEs are fitted, and how many tokens of them."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)
@@ -180,6 +183,15 @@ class Plan:
     def text_world(self) -> dict[str, Any]:
         """What pretraining text depends on: neither decks nor edit data."""
         return self._world_without(*SCORED, *self._asked_in())
+
+    def corpus_world(self) -> dict[str, Any]:
+        """What the corpus depends on: what pretraining text does, but not who is read of when."""
+        return self._world_without(*SCORED, *self._asked_in(), "curriculum", "vocabulary")
+
+    def corpus_part(self) -> dict[str, Any]:
+        """The corpus' share of `streams`: not how much of it is recorded."""
+        streams = self.config.streams
+        return {"documents": streams.documents, "held_out_share": streams.held_out_share}
 
     def _asked_in(self) -> list[str]:
         """Where countries are forgotten as a whole, no text depends on the languages in which that
