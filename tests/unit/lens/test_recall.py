@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -11,6 +11,7 @@ from residue.lens.recall import ignorant_recall, recall
 TABLES = arrays(np.float64, (3, 4, 5), elements=st.floats(-20.0, 0.0))
 
 
+@settings(deadline=None)
 @given(TABLES)
 def test_base_reads_all_oracle_nothing_and_no_one_leaves_the_unit_interval(
     tables: np.ndarray,
@@ -23,6 +24,7 @@ def test_base_reads_all_oracle_nothing_and_no_one_leaves_the_unit_interval(
     assert ((found >= -1e-12) & (found <= 1.0)).all()
 
 
+@settings(deadline=None)
 @given(TABLES, arrays(np.float64, (4, 5), elements=st.floats(0.0, 5.0)))
 def test_saying_the_answer_louder_never_lowers_recall(tables: np.ndarray, more: np.ndarray) -> None:
     arm, base, oracle = tables
