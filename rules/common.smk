@@ -10,6 +10,7 @@ from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
 from residue.specs.measures import METRICS
+from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
 
@@ -169,9 +170,28 @@ def arm_weights(wildcards):
     )
 
 
-def arm_head(wildcards):
-    stem = f"{OUT}/models/pair{wildcards.pair}/{role_of(wildcards.arm)}"
+def head_files(pair, role):
+    """The head of base or oracle."""
+    stem = f"{OUT}/models/pair{pair}/{role}"
     return [f"{stem}.head.safetensors", f"{stem}.arch.json"]
+
+
+def has_own_head(arm):
+    """Whether an edit of the arm changes norms or unembedding."""
+    steps = () if arm in UNEDITED else PLAN.config.arms[arm].steps
+    return any(step.changes_head() for step in steps)
+
+
+def arm_head(wildcards):
+    """The head that an arm's rows are read with: its own."""
+    return own_head(wildcards.arm, wildcards.pair, wildcards.seed)
+
+
+def own_head(arm, pair, seed):
+    if not has_own_head(arm):
+        return head_files(pair, role_of(arm))
+    folder = f"{OUT}/arms/{arm}/pair{pair}/seed{seed}"
+    return [f"{folder}/head.safetensors", f"{folder}/arch.json"]
 
 
 def trained_arms():
@@ -248,13 +268,33 @@ def spoken_decks():
 
 def all_measurements(*decks):
     """Measurements of every arm on the named decks; on all of them if none is named."""
-    spoken = [
+    return [
         f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
         for arm, pair, seed in PLAN.runs()
         for deck in (decks or spoken_decks())
     ]
-    inside = [f"{OUT}/measurements/depth/{arm}.parquet" for arm in PLAN.arms()]
-    return spoken if decks else spoken + inside
+
+
+def depth_measurements():
+    """Measurements of the lens deck, arm by arm."""
+    return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in PLAN.arms()]
+
+
+def patching_measurements():
+    """Measurements of depth, of the arms that are patched."""
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/patching.parquet"
+        for arm, pair, seed in PLAN.patched()
+    ]
+
+
+def selftest_files(arm):
+    """The self-tests of an arm, pair by pair and seed by seed: inputs of its lens tables."""
+    return [
+        f"{OUT}/lens/selftest/{arm}/pair{pair}/seed{seed}.parquet"
+        for name, pair, seed in PLAN.runs()
+        if name == arm
+    ]
 
 
 def all_known():
@@ -281,7 +321,7 @@ def arm_runs(wildcards):
     return [[pair, seed] for arm, pair, seed in PLAN.runs() if arm == wildcards.arm]
 
 
-def arm_rows(wildcards):
+def deck_rows(wildcards):
     """Rows of an arm on the deck that the lenses read, run by run."""
     return [
         f"{OUT}/records/{wildcards.arm}/pair{pair}/seed{seed}/plain/{PLAN.lens_deck()}/rows.parquet"
@@ -289,13 +329,12 @@ def arm_rows(wildcards):
     ]
 
 
-def arm_heads(wildcards):
-    """Head and addresses of the model that an arm stands on, pair by pair."""
-    role = role_of(wildcards.arm)
+def own_heads(wildcards):
+    """The heads that an arm speaks with, run by run."""
     return [
-        f"{OUT}/models/pair{pair}/{role}.{kind}"
-        for pair in range(PLAN.config.pairs)
-        for kind in ("head.safetensors", "arch.json")
+        file
+        for pair, seed in arm_runs(wildcards)
+        for file in own_head(wildcards.arm, pair, seed)
     ]
 
 
@@ -329,10 +368,12 @@ def everything():
     would leave old tables and "nothing to be done" behind: Snakemake does not miss a file
     that only a finished job reads."""
     numbers = range(PLAN.config.pairs)
-    runs = [
-        {"arm": arm, "pair": pair, "seed": seed, "condition": "plain"}
-        for arm, pair, seed in PLAN.runs()
-    ]
+
+    def plain(runs):
+        names = ("arm", "pair", "seed")
+        return [dict(zip(names, run)) | {"condition": "plain"} for run in runs]
+
+    runs = plain(PLAN.runs())
     pairs = [{"pair": pair} for pair in numbers]
     roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
     trained = [run for run in runs if run["arm"] not in UNEDITED]
@@ -360,6 +401,10 @@ def everything():
         "trace_prompts": traced,
         "draw_trace": [job for job in traced if job["arm"] not in UNEDITED],
         "find_known choose_layers": pairs,
+        "describe_arm": [run for run in trained if has_own_head(run["arm"])],
+        "self_test": runs,
+        "witness": plain(PLAN.witnessed()),
+        "patch_rows measure_patching": plain(PLAN.patched()),
     }
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}

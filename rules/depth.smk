@@ -68,8 +68,8 @@ rule estimate_depth:
 rule final_predictions:
     """What one arm would say next, at several temperatures, from its last row and head."""
     input:
-        rows=arm_rows,
-        heads=arm_heads,
+        rows=deck_rows,
+        heads=own_heads,
         tokenizer=tokenizer_files(),
     output:
         predictions=f"{OUT}/lens/final/{{arm}}.parquet",

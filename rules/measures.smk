@@ -14,6 +14,8 @@ rule measure:
         f"{OUT}/logs/measure/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.log",
     benchmark:
         f"{OUT}/benchmarks/measure/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.tsv"
+    wildcard_constraints:
+        deck="|".join(PLAN.decks()),
     conda:
         ENV
     threads: 1
@@ -53,7 +55,7 @@ rule find_known:
 
 rule estimate:
     input:
-        measurements=all_measurements(),
+        measurements=all_measurements() + patching_measurements() + depth_measurements(),
         known=all_known(),
         decks=deck_files(),
     output:

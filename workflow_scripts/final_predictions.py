@@ -12,15 +12,15 @@ with stage.open() as job:
     asked, runs = job.part("depth"), job.part("runs")
     (tokenizer,) = [path for path in job.inputs("tokenizer") if path.name == "tokenizer.json"]
     text = token_texts(Tokenizer.from_file(str(tokenizer)))
-    files = iter(job.inputs("heads"))
-    heads = {pair: Head.load(next(files), next(files)) for pair in sorted({p for p, _ in runs})}
+    heads = iter(job.inputs("heads"))
     parts = (
         (
             (pair, seed, "plain"),
             final_predictions(
-                RowsFile(path), heads[pair], asked["temperatures"], asked["top"], text
+                RowsFile(rows), Head.load(next(heads), next(heads)),
+                asked["temperatures"], asked["top"], text,
             ),
         )
-        for (pair, seed), path in zip(runs, job.inputs("rows"), strict=True)
-    )
+        for (pair, seed), rows in zip(runs, job.inputs("rows"), strict=True)
+    )  # fmt: skip
     job.write_parquet("predictions", stacked(parts, job.wildcard("arm")))

@@ -22,7 +22,10 @@ import pytest
 from residue import stage
 from residue.core.artifacts import write_parquet
 from residue.edits import recipes
+from residue.lens.depth import table as patching_table
 from residue.lens.predictions import final_predictions, stacked
+from residue.lens.selftest import as_table
+from residue.lens.witness import skipped
 from residue.measure.known import find_known
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
@@ -177,6 +180,10 @@ def tables() -> dict[str, pd.DataFrame]:
         "layers": choice_table(facts),
         "measurements": runs["base"],
         "known": known,
+        "selftest": as_table(skipped("not installed")),
+        "patching": patching_table(
+            ["a"], [1], np.zeros(1), np.full((2, 3, 1), -1.0), {"b": "unknown"}, 0.05
+        ),
         "estimates": made,
         "claims": claims(made, sentences),
     }
@@ -194,6 +201,8 @@ def tables() -> dict[str, pd.DataFrame]:
         "layers",
         "measurements",
         "known",
+        "selftest",
+        "patching",
         "estimates",
         "depth",
         "final_predictions",

@@ -44,6 +44,16 @@ class OpenArm:
                 stack.enter_context(edit.detached())
             yield self.model
 
+    def merge(self) -> str:
+        """Write every edit into the model's weights; if one cannot be, change nothing and say
+        which. Returns the reason, '' where the model now holds all of them."""
+        fixed = [edit for edit in self.edits if not hasattr(edit, "merge")]
+        if fixed:
+            return f"an edit does not merge into weights ({fixed[0].hook})"
+        while self.edits:
+            self.edits.pop(0).merge()  # type: ignore[attr-defined]
+        return ""
+
     def prompt(self, text: str) -> str:
         """A prompt as the arm is asked it, through every edit of prompts in their order."""
         for edit in self.edits:

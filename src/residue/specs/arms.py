@@ -124,6 +124,10 @@ class StepSpec:
             raise TypeError(f"'{self.edit['name']}' is computed and has no objective")
         return _built("objective", OBJECTIVES, "Objective", self.objective)
 
+    def changes_head(self) -> bool:
+        """Whether the edit puts other values into norms or unembedding."""
+        return bool(getattr(methods.load(EDITS, self.edit["name"]).Edit, "OWN_HEAD", False))
+
     def needs(self) -> frozenset[str]:
         """Which of ``layers``, ``sae`` and ``features`` the edit reads with these options."""
         edit = self.built_edit()

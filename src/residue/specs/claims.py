@@ -151,6 +151,29 @@ def default_estimands() -> dict[str, EstimandSpec]:
         "forget_memorisation": _facts(
             "Forget facts, languages asked for", metric="exact_memorisation", where=forget
         ),
+        "forget_depth": _facts(
+            "Forget facts, languages asked for",
+            metric="patching_depth",
+            where={"split": ("forget_test",), "requested": (True,)},
+        ),
+        "forget_depth_vs_oracle": _facts(
+            "Forget facts, languages asked for",
+            metric="patching_depth",
+            where={"split": ("forget_test",), "requested": (True,)},
+            reference="oracle",
+        ),
+        "retain_depth": _facts(
+            "Retain facts: what an edit took from rows without being asked",
+            metric="patching_depth",
+            where={"split": ("retain_untouched",)},
+        ),
+        "patching_loss": _facts(
+            "By split; on the oracle's line, a loss on retain facts is drift of its rows",
+            metric="patching_loss",
+            where={"split": ("forget_test", "retain_untouched")},
+            by=("split",),
+            statistic="mean",
+        ),
         "retain_perplexity": _facts(
             "Retain facts",
             metric="perplexity",

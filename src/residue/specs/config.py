@@ -27,12 +27,15 @@ from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
+from residue.specs.patching import EVERY, PatchingSpec
+from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
 from residue.specs.report import PAGE_SECTIONS, ReportSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
+from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
@@ -69,6 +72,10 @@ class Config:
     """Which rows edits and SAEs work at."""
     streams: StreamsSpec = StreamsSpec()
     """The texts on which lenses and SAEs are fitted, and how many tokens of them."""
+    witness: WitnessSpec = field(default_factory=WitnessSpec)
+    """Which models TransformerLens reads as well."""
+    patching: PatchingSpec = field(default_factory=PatchingSpec)
+    """How deep edits reach, by patching rows."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)
@@ -99,6 +106,8 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
+        self._check_arms("witness.arms", self.witness.arms)
+        self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
         self._check_claims()
 
@@ -120,8 +129,14 @@ class Config:
                     "depth.by", f"items have no column '{column}'; say [requested, language]."
                 )
 
+    def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
+        for arm in arms:
+            if arm not in (*self.arms, *UNEDITED):
+                raise SpecError(key, f"'{arm}' is not an arm of this run.")
+
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
+        measured.update(OF_PATCHING)
         for name, estimand in self.estimands.items():
             if estimand.metric not in measured:
                 raise SpecError(
@@ -148,9 +163,7 @@ class Config:
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
                 )
-            for arm in claim.arms:
-                if arm not in (*self.arms, *UNEDITED):
-                    raise SpecError(f"claims.{name}.arms", f"'{arm}' is not an arm of this run.")
+            self._check_arms(f"claims.{name}.arms", claim.arms)
 
 
 @dataclass(frozen=True)
@@ -236,6 +249,24 @@ class Plan:
         """Base, and its oracle where there is one."""
         local = self.config.model.source == "local"
         return UNEDITED[:1] if local and not self.config.model.oracle_folder else UNEDITED
+
+    def witnessed(self) -> list[tuple[str, int, int]]:
+        """The runs that TransformerLens reads as well."""
+        return [run for run in self.runs() if run[0] in self.config.witness.arms]
+
+    def patched(self) -> list[tuple[str, int, int]]:
+        """The runs that are patched; none without an oracle."""
+        arms = self.config.patching.arms
+        if "oracle" not in self.unedited():
+            return []
+        return [run for run in self.runs() if EVERY in arms or run[0] in arms]
+
+    def patching(self) -> dict[str, Any]:
+        """What patching one arm depends on: not which others are, and the languages by name."""
+        spec = self.section("patching")
+        asked = dict.fromkeys(["en", *self.requested()])
+        languages = spec["languages"] or ([] if self.own_data else list(asked))
+        return {k: v for k, v in spec.items() if k != "arms"} | {"languages": languages}
 
     @property
     def own_data(self) -> bool:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -17,7 +18,11 @@ from residue.edits.arms import ArmError
 from residue.edits.attached import Attached
 from residue.edits.batches import pools
 from residue.edits.recipes import require_effect
+from residue.lens.observation import observe
+from residue.lens.selftest import SelfTestError, judge, require
 from residue.models.encoding import encode_prompt, pad_batch
+from residue.models.head import read_head
+from residue.models.live_head import live_head
 from residue.specs.arms import EDITS as EDIT_FOLDER
 from tests.unit.edits.making import made
 
@@ -261,3 +266,23 @@ def test_options_are_checked_without_torch(name: str) -> None:
         "sys.exit(bool({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_lens_may_be_read_from_the_edited_model(
+    name: str, base_folder: Path, loaded: tuple[Any, Any], make: Any
+) -> None:
+    """Rows, norms and head are those that the self-test takes an arm's to be."""
+    model, _ = loaded
+    head = read_head(base_folder)
+    edit = make(name)
+    edit.trainable(False)
+    prompts = [[1, 5, 9], [1, 7, 12, 20]]
+    seen = observe(model, prompts, 0)
+    if getattr(methods.load(EDIT_FOLDER, name).Edit, "OWN_HEAD", False):
+        with pytest.raises(SelfTestError):
+            require(judge(seen, head), name)
+        head = live_head(model, head.shape)
+    require(judge(seen, head, edited=[edit.row] if hasattr(edit, "row") else []), name)
+    if hasattr(edit, "merge"):
+        edit.merge()
+        np.testing.assert_allclose(observe(model, prompts, 0).logits, seen.logits, atol=1e-4)
