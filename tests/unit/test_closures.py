@@ -16,7 +16,7 @@ MOST = 40
 """Files that any stage may reach; the widest today are `record` and `pretrain_model`."""
 LIVE = {
     "adopt_model", "pretrain_model", "train_arm", "record", "record_stream", "self_test", "witness",
-    "patch_rows", "describe_arm",
+    "patch_rows", "describe_arm", "trace_prompts",
 }  # fmt: skip
 """Stages that may reach the loading of models; all others work from tables and `head` files."""
 
