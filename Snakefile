@@ -46,6 +46,7 @@ include: "rules/patching.smk"
 include: "rules/sae.smk"
 include: "rules/measures.smk"
 include: "rules/conditions.smk"
+include: "rules/depth.smk"
 include: "rules/report.smk"
 
 

@@ -87,6 +87,9 @@ CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
 
 
+LENS_DECK = f"{OUT}/world/decks/{PLAN.lens_deck()}.parquet"
+
+
 def deck_files():
     """The decks of this run, whoever makes them."""
     return [f"{OUT}/world/decks/{deck}.parquet" for deck in PLAN.decks()]
@@ -195,9 +198,13 @@ def has_own_head(arm):
 
 def arm_head(wildcards):
     """The head that an arm's rows are read with: its own."""
-    if not has_own_head(wildcards.arm):
-        return head_files(wildcards.pair, role_of(wildcards.arm))
-    folder = f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}"
+    return own_head(wildcards.arm, wildcards.pair, wildcards.seed)
+
+
+def own_head(arm, pair, seed):
+    if not has_own_head(arm):
+        return head_files(pair, role_of(arm))
+    folder = f"{OUT}/arms/{arm}/pair{pair}/seed{seed}"
     return [f"{folder}/head.safetensors", f"{folder}/arch.json"]
 
 
@@ -296,12 +303,17 @@ def page_methods(wildcards):
     }
 
 
+def spoken_decks():
+    """Decks whose measurements come from what models say; the lens deck's come from lens tables."""
+    return [deck for deck in PLAN.decks() if deck != "lens"]
+
+
 def all_measurements(*decks):
     """Measurements of every arm on the named decks; on all of them if none is named."""
     return [
         f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
         for arm, pair, seed in PLAN.runs()
-        for deck in (decks or PLAN.decks())
+        for deck in (decks or spoken_decks())
     ]
 
 
@@ -316,6 +328,11 @@ def attacked_measurements():
 def recovery_files(*names):
     """What is made where some arm is attacked; nothing where none is."""
     return [f"{OUT}/{name}" for name in names] if PLAN.attacks() else []
+
+
+def depth_measurements():
+    """Measurements of the lens deck, arm by arm."""
+    return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in PLAN.arms()]
 
 
 def patching_measurements():
@@ -340,6 +357,62 @@ def all_known():
         f"{OUT}/measurements/known/pair{pair}.parquet"
         for pair in range(PLAN.config.pairs)
     ]
+
+
+# --- depth: every arm as the lenses read it -----------------------------------------------
+
+
+def lens_table(lens, arm):
+    return f"{OUT}/lens/tables/{lens}/{arm}.parquet"
+
+
+def depth_methods(wildcards):
+    """The metrics of the lens deck."""
+    return {(METRICS, name) for name in PLAN.section("measures")["metrics"]["lens"]}
+
+
+def arm_runs(wildcards):
+    """(pair, seed) of an arm."""
+    return [[pair, seed] for arm, pair, seed in PLAN.runs() if arm == wildcards.arm]
+
+
+def deck_rows(wildcards):
+    """Rows of an arm on the deck that the lenses read, run by run."""
+    return [
+        f"{OUT}/records/{wildcards.arm}/pair{pair}/seed{seed}/plain/{PLAN.lens_deck()}/rows.parquet"
+        for pair, seed in arm_runs(wildcards)
+    ]
+
+
+def own_heads(wildcards):
+    """The heads that an arm speaks with, run by run."""
+    return [
+        file
+        for pair, seed in arm_runs(wildcards)
+        for file in own_head(wildcards.arm, pair, seed)
+    ]
+
+
+def first_seed(arm):
+    return 0 if arm in UNEDITED else PLAN.config.arms[arm].seeds[0]
+
+
+def traced_arm(wildcards):
+    seed = first_seed(wildcards.arm)
+    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{seed}/arm.json"
+
+
+def traced_weights(wildcards):
+    if wildcards.arm in UNEDITED:
+        return []
+    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{first_seed(wildcards.arm)}/weights"
+
+
+def depth_figures():
+    """Curves of each lens, then the traced prompts of each edited arm."""
+    curves = [f"depth_{lens}" for lens in PLAN.config.depth.lenses]
+    traces = [f"trace_{arm}" for arm in PLAN.config.arms if PLAN.config.depth.traced]
+    return [f"{OUT}/report/figures/{name}.svg" for name in curves + traces]
 
 
 # --- what `all` asks for -------------------------------------------------------------------
@@ -368,6 +441,9 @@ def everything():
         {"arm": arm, "pair": pair, "seed": seed, "condition": condition, "deck": STRESS}
         for arm, pair, seed, condition in PLAN.attacked()
     ]
+    spoken = [job for job in asked if job["deck"] in spoken_decks()]
+    every_arm = [{"arm": arm} for arm in PLAN.arms()]
+    traced = every_arm if PLAN.config.depth.traced else []
     streams = [role | {"stream": "lens"} for role in roles]
     makers = (
         "read_data read_corpus"
@@ -380,7 +456,13 @@ def everything():
         "describe_model adopt_model": roles,
         "record_stream": streams,
         "train_arm": trained,
-        "record measure": asked,
+        "record": asked,
+        "measure": spoken,
+        "measure_depth final_predictions": every_arm,
+        "estimate_depth": [{}],
+        "draw_depth": [{"lens": lens} for lens in PLAN.config.depth.lenses],
+        "trace_prompts": traced,
+        "draw_trace": [job for job in traced if job["arm"] not in UNEDITED],
         "find_known choose_layers": pairs,
         "describe_arm": [run for run in trained if has_own_head(run["arm"])],
         "self_test": runs,

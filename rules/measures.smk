@@ -58,7 +58,7 @@ rule find_known:
     """Which facts the base knows, decided on other templates than those scored."""
     input:
         measurements=f"{OUT}/measurements/base/pair{{pair}}/seed0/plain/facts.parquet",
-        deck=FACTS_DECK,
+        decks=list(dict.fromkeys([FACTS_DECK, LENS_DECK])),
     output:
         known=f"{OUT}/measurements/known/pair{{pair}}.parquet",
     log:
@@ -82,6 +82,7 @@ rule estimate:
     input:
         measurements=all_measurements()
         + patching_measurements()
+        + depth_measurements()
         + attacked_measurements(),
         known=all_known(),
         decks=deck_files(),

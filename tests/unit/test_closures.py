@@ -24,6 +24,7 @@ LIVE = {
     "record_stream",
     "score_sae",
     "self_test",
+    "trace_prompts",
     "train_arm",
     "witness",
 }

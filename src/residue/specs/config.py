@@ -30,6 +30,7 @@ from residue.specs.conditions import (
     default_conditions,
 )
 from residue.specs.data import DataSpec
+from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
@@ -46,7 +47,7 @@ from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
-DECKS = ("facts", "orders")
+DECKS = ("facts", "lens", "orders")
 SCORED = ("decks", "edit_data")
 """Parts of the world that models are asked or edited with, never pretrained on."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -92,6 +93,8 @@ class Config:
     """Sparse autoencoders on those rows, and their features."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
+    depth: DepthSpec = field(default_factory=DepthSpec)
+    """What lenses read of every arm, row by row."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
@@ -133,7 +136,13 @@ class Config:
         for deck in self.measures.metrics:
             if deck not in DECKS:
                 raise SpecError(
-                    f"measures.metrics.{deck}", f"is no deck; there are {' and '.join(DECKS)}."
+                    f"measures.metrics.{deck}", f"is no deck; there are {', '.join(DECKS)}."
+                )
+
+        for column in self.depth.by:
+            if column not in ITEM_COLUMNS:
+                raise SpecError(
+                    "depth.by", f"items have no column '{column}'; say [requested, language]."
                 )
 
     def _check_conditions(self) -> None:
@@ -358,6 +367,25 @@ class Plan:
     def own_data(self) -> bool:
         """Whether the items are users' own."""
         return self.config.data.given
+
+    def lens_deck(self) -> str:
+        """The deck that the lenses read; users' data have one deck for everything."""
+        return "facts" if self.own_data else "lens"
+
+    def arms(self) -> list[str]:
+        """Every arm of the run, base and oracle first."""
+        return [*self.unedited(), *self.config.arms]
+
+    def compared(self) -> dict[str, Any]:
+        """What the table of depth depends on beside the lenses' files: neither pictures nor final
+        predictions."""
+        section = self.section("depth")
+        return {name: section[name] for name in ("by", "emerged")}
+
+    def predicted(self) -> dict[str, Any]:
+        """What final predictions depend on."""
+        section = self.section("depth")
+        return {name: section[name] for name in ("temperatures", "top")}
 
     def decks(self) -> list[str]:
         """The decks that are recorded; users' data have no orders."""
