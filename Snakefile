@@ -38,6 +38,7 @@ include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
 include: "rules/streams.smk"
+include: "rules/lens.smk"
 include: "rules/measures.smk"
 include: "rules/report.smk"
 

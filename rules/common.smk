@@ -9,6 +9,7 @@ from residue.core.text import shown
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
+from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part
 from residue.specs.measures import METRICS
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
@@ -167,8 +168,16 @@ def arm_weights(wildcards):
 
 
 def arm_head(wildcards):
-    stem = f"{OUT}/models/pair{wildcards.pair}/{role_of(wildcards.arm)}"
+    return head_files(wildcards.pair, role_of(wildcards.arm))
+
+
+def head_files(pair, role):
+    stem = f"{OUT}/models/pair{pair}/{role}"
     return [f"{stem}.head.safetensors", f"{stem}.arch.json"]
+
+
+def role_head(wildcards):
+    return head_files(wildcards.pair, wildcards.role)
 
 
 def trained_arms():
@@ -228,6 +237,73 @@ def all_known():
     ]
 
 
+# --- what a lens reads ---------------------------------------------------------------------
+
+
+def runs_of_arm(wildcards):
+    """(pair, seed) of every run of an arm, in the order of `arm_rows`."""
+    return [[pair, seed] for arm, pair, seed in PLAN.runs() if arm == wildcards.arm]
+
+
+def rows_of(arm, runs):
+    deck = PLAN.config.lens.deck
+    return [
+        f"{OUT}/records/{arm}/pair{pair}/seed{seed}/plain/{deck}/rows.parquet"
+        for pair, seed in runs
+    ]
+
+
+def arm_rows(wildcards):
+    return rows_of(wildcards.arm, runs_of_arm(wildcards))
+
+
+def base_rows(wildcards):
+    return rows_of("base", [[pair, 0] for pair in range(PLAN.config.pairs)])
+
+
+def heads_of(role):
+    """The head files of every pair, one after the other."""
+    return [
+        file for pair in range(PLAN.config.pairs) for file in head_files(pair, role)
+    ]
+
+
+def arm_heads(wildcards):
+    return heads_of(role_of(wildcards.arm))
+
+
+def base_heads(wildcards):
+    return heads_of("base")
+
+
+def is_fitted(lens):
+    return lens == LIVE or lens in methods.names(FITS)
+
+
+def lens_tensors(wildcards):
+    """What was fitted for a lens, pair by pair: on the oracle for the oracle, else on the base."""
+    role, lens = role_of(wildcards.arm), wildcards.lens
+    return [
+        f"{OUT}/lens/pair{pair}/{role}/{lens}.safetensors"
+        for pair in range(PLAN.config.pairs)
+        if is_fitted(lens)
+    ]
+
+
+def lens_control(wildcards):
+    """The fitted control that a lens must beat; most have none but the next-norm lens."""
+    stem = f"{OUT}/lens/pair{wildcards.pair}/{wildcards.role}"
+    names = [CONTROLS[name] for name in [wildcards.lens] if name in CONTROLS]
+    return [f"{stem}/{name}.safetensors" for name in names]
+
+
+def fit_methods(wildcards):
+    """A lens's decoder, its fit where it has one, and the decoder of its control."""
+    lens = wildcards.lens
+    fits = {(FITS, lens)} if is_fitted(lens) else set()
+    return {(DECODERS, lens), (DECODERS, CONTROLS.get(lens, lens))} | fits
+
+
 # --- what `all` asks for -------------------------------------------------------------------
 
 
@@ -245,6 +321,9 @@ def everything():
     trained = [run for run in runs if run["arm"] not in UNEDITED]
     asked = [run | {"deck": deck} for run in runs for deck in PLAN.decks()]
     streams = [role | {"stream": "lens"} for role in roles]
+    arms = [{"arm": arm} for arm in dict.fromkeys(run["arm"] for run in runs)]
+    lenses = PLAN.config.lens.decoders
+    fits = sorted({CONTROLS.get(lens, lens) for lens in lenses} | set(lenses))
     makers = (
         "read_data read_corpus"
         if PLAN.own_data
@@ -258,6 +337,10 @@ def everything():
         "train_arm": trained,
         "record measure": asked,
         "find_known": pairs,
+        "fit_lens": [role | {"lens": f} for role in roles for f in fits if f != LIVE],
+        "fit_jacobian": roles if LIVE in lenses else [],
+        "decode_rows": [arm | {"lens": lens} for arm in arms for lens in lenses],
+        "pair_rows map_rows": arms,
     }
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}

@@ -24,6 +24,7 @@ from residue.specs.claims import (
 from residue.specs.compute import ComputeSpec
 from residue.specs.data import DataSpec
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
 from residue.specs.pretrain import PretrainSpec
@@ -65,6 +66,8 @@ class Config:
     """What is kept of every answer."""
     streams: StreamsSpec = StreamsSpec()
     """The texts on which lenses and SAEs are fitted, and how many tokens of them."""
+    lens: LensSpec = LensSpec()
+    """What is read out of every row of every arm."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
@@ -244,6 +247,10 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
             _known(METRICS, metric, f"measures.metrics.{deck}")
+    for decoder in plan.config.lens.decoders:
+        _known(DECODERS, decoder, "lens.decoders")
+    if plan.config.lens.deck not in plan.decks():
+        raise SpecError("lens.deck", f"'{plan.config.lens.deck}' is not recorded in this run.")
     for section in plan.config.report.sections:
         _known(PAGE_SECTIONS, section, "report.sections")
     for key in ("folder", "oracle_folder"):
