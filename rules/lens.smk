@@ -18,7 +18,7 @@ rule fit_lens:
     benchmark:
         f"{OUT}/benchmarks/fit_lens/pair{{pair}}-{{role}}-{{lens}}.tsv"
     wildcard_constraints:
-        lens=f"(?!{LIVE}$)[a-z][a-z0-9_]*",
+        lens=rf"(?!{LIVE}\.)[a-z][a-z0-9_]*",
     conda:
         ENV
     threads: 1

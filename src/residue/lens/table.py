@@ -79,7 +79,7 @@ def decode_table(
 
     rows: row → vectors (items, width), 0 ... n, of which n gives the model's own law; head and
     tensors: of the model by which the rows are read; keys: lens, arm, pair, seed, condition; text:
-    of a token, written out by `core.text.shown`. Units: bits, probabilities, logits (natural), norms.
+    of a token, written out by `core.text.shown`. Units: bits, probabilities, natural logits, norms.
     """
     final = Law(head.logits(finite(rows[head.shape.n_blocks])[0]))
     found = _Items(items, asked, head)
