@@ -27,6 +27,8 @@ with stage.open() as job:
         Head.load(*job.inputs("head")),
         level=job.part("level"),
         fitted_on=positions,
+        pair=pair,
+        role=role,
     )
     save_tensors(job.output("tensors"), fitted)
-    job.write_parquet("report", report.assign(pair=pair, role=role))
+    job.write_parquet("report", report)

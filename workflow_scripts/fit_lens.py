@@ -28,6 +28,8 @@ with stage.open() as job:
         head,
         level=job.part("level"),
         fitted_on=stream.n("fit") if fitted.tensors else 0,
+        pair=pair,
+        role=role,
     )
     save_tensors(job.output("tensors"), fitted)
-    job.write_parquet("report", report.assign(pair=pair, role=role))
+    job.write_parquet("report", report)

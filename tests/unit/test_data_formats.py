@@ -17,14 +17,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from lens_rows import BLOCKS, WIDTH, random_head, some_rows
 
 from residue import stage
 from residue.core.artifacts import write_parquet
 from residue.edits import recipes
-from residue.lens.decoders import temperature as decoder
-from residue.lens.fits import temperature
-from residue.lens.judging import Lens, judge
+from residue.lens.judging import SCHEMA as REPORT
 from residue.lens.pairs import SCHEMA as PAIRS
 from residue.lens.ridge import SCHEMA as RIDGE
 from residue.lens.table import SCHEMA as TABLE
@@ -34,7 +31,7 @@ from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
-from residue.records.stream import StreamFile, stream_schema, write_stream
+from residue.records.stream import stream_schema
 from residue.report.claims import claims
 from residue.report.estimates import estimates
 from residue.specs.arms import ArmSpec
@@ -171,32 +168,9 @@ def test_lens_files_have_the_documented_columns() -> None:
         ("lens tables", TABLE),
         ("lens pairs", PAIRS),
         ("lens ridge", RIDGE),
+        ("lens report", REPORT),
     ):
         assert page[name] == {field.name: words(field.type) for field in schema}
-
-
-def test_lens_reports_have_the_documented_columns(tmp_path: Path) -> None:
-    head, rows = random_head(), some_rows(60)
-    texts = [f"t{number // 3}" for number in range(60)]
-    table = pa.table(
-        [
-            pa.array(texts),
-            pa.array([0] * 60, pa.int32()),
-            pa.array([0] * 60, pa.int32()),
-            pa.array(["fit"] * 30 + ["held_out"] * 30),
-            *(pa.FixedSizeListArray.from_arrays(rows.ravel(), WIDTH) for _ in range(2)),
-        ],
-        schema=stream_schema([0, BLOCKS], WIDTH),
-    )
-    write_stream([table], tmp_path / "stream")
-    stream = StreamFile(tmp_path / "stream")
-    corpus = pd.DataFrame({"text": texts, "country": texts}).drop_duplicates()
-    fit = temperature.fit(stream, head, {"temperature": {}}, 0)
-    lens = Lens("temperature", decoder, fit)
-    report = judge(lens, lens, stream, corpus, head, level=0.95, fitted_on=30)
-    write_parquet(tmp_path / "report", report.assign(pair=0, role="base"))
-    schema = pq.read_schema(tmp_path / "report")
-    assert documented()["lens report"] == {field.name: words(field.type) for field in schema}
 
 
 def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from residue.lens.artefacts import Fitted
 from residue.lens.decoders import next_norm
@@ -23,6 +23,9 @@ from residue.models.head import Array, Head
 from residue.records.stream import StreamFile
 from residue.stats.crossed import crossed_interval
 from residue.stats.intervals import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_LOGITS = 1 << 21
 """Logits that are held at a time."""
@@ -33,13 +36,31 @@ MOST_FIT_TOKENS = 4096
 SAME = 1e-6
 """Bits; a lens that is the next-norm lens at a row differs from it by rounding alone."""
 
-NOTES = {
-    "temperature": "float64",
-    "at_bound": "boolean",
-    "gradient_matrix": "float64",
-    "gradient_bias": "float64",
-    "effective_rank": "float64",
-}
+SCHEMA = pa.schema(
+    [
+        pa.field("lens", pa.string(), nullable=False),
+        pa.field("row", pa.int32(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in ("kl_from_final", "low", "high", "level")),
+        pa.field("method", pa.string(), nullable=False),
+        *(pa.field(name, pa.float64()) for name in ("kl_to_final", "kl_from_final_fit")),
+        *(pa.field(name, pa.float64()) for name in ("next_norm", "versus_next")),
+        *(pa.field(f"versus_next_{end}", pa.float64()) for end in ("low", "high")),
+        pa.field("control", pa.string(), nullable=False),
+        pa.field("versus_control", pa.float64()),
+        *(pa.field(f"versus_control_{end}", pa.float64()) for end in ("low", "high")),
+        *(pa.field(f"n_{name}", pa.int64()) for name in ("fit", "held_out", "texts", "clusters")),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("temperature", pa.float64()),
+        pa.field("at_bound", pa.bool_()),
+        *(pa.field(f"gradient_{part}", pa.float64()) for part in ("matrix", "bias")),
+        pa.field("effective_rank", pa.float64()),
+        pa.field("spectrum", pa.list_(pa.float64())),
+        pa.field("pair", pa.int64(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+    ]
+)
+
+NOTES = ("temperature", "at_bound", "gradient_matrix", "gradient_bias", "effective_rank")
 
 
 class Decoder(Protocol):
@@ -66,8 +87,11 @@ def judge(
     *,
     level: float,
     fitted_on: int,
-) -> pd.DataFrame:
-    """One line per row. corpus: columns text and country; fitted_on: tokens that the fit used."""
+    pair: int,
+    role: str,
+) -> pa.Table:
+    """One line per row, with `SCHEMA`. corpus: columns text and country; fitted_on: tokens that the
+    fit used; pair, role: of the model whose stream and head these are."""
     keys = stream.read_all("held_out", ["text"])["text"]
     country = corpus.set_index("text")["country"]
     units = country[keys].to_numpy()
@@ -105,10 +129,12 @@ def judge(
                 "n_clusters": len(names),
                 "status": _status(near["versus_next"], spans["versus_next"]),
                 **{name: lens.fitted.notes.get(row, {}).get(name) for name in NOTES},
-                "spectrum": lens.fitted.notes.get(row, {}).get("spectrum", []),
+                "spectrum": lens.fitted.notes.get(row, {}).get("spectrum"),
+                "pair": pair,
+                "role": role,
             }
         )
-    return pd.DataFrame(lines).astype({"row": "int32", **NOTES})
+    return pa.Table.from_pylist(lines, schema=SCHEMA)
 
 
 def _distances(

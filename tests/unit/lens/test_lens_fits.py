@@ -33,8 +33,9 @@ def fitted(name: str, stream: Any, head: Head, section: dict[str, Any] = SECTION
 
 
 def report(lens: Lens, control: Lens | None, stream: Any, corpus: Any, head: Head) -> pd.DataFrame:
-    made = judge(lens, control, stream, corpus, head, level=0.95, fitted_on=stream.n("fit"))
-    return made.set_index("row")
+    n = stream.n("fit")
+    made = judge(lens, control, stream, corpus, head, level=0.95, fitted_on=n, pair=0, role="base")
+    return made.to_pandas().set_index("row")
 
 
 def test_the_torch_head_is_the_head(head: Head) -> None:
