@@ -39,6 +39,8 @@ rule measure:
         f"{OUT}/logs/measure/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.log",
     benchmark:
         f"{OUT}/benchmarks/measure/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.tsv"
+    wildcard_constraints:
+        deck="|".join(PLAN.decks()),
     conda:
         ENV
     threads: 1
@@ -56,7 +58,7 @@ rule find_known:
     """Which facts the base knows, decided on other templates than those scored."""
     input:
         measurements=f"{OUT}/measurements/base/pair{{pair}}/seed0/plain/facts.parquet",
-        deck=FACTS_DECK,
+        decks=list(dict.fromkeys([FACTS_DECK, LENS_DECK])),
     output:
         known=f"{OUT}/measurements/known/pair{{pair}}.parquet",
     log:
@@ -78,7 +80,10 @@ rule find_known:
 
 rule estimate:
     input:
-        measurements=all_measurements(),
+        measurements=all_measurements()
+        + patching_measurements()
+        + depth_measurements()
+        + attacked_measurements(),
         known=all_known(),
         decks=deck_files(),
     output:

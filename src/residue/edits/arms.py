@@ -19,6 +19,7 @@ from residue.specs.arms import EDITS
 
 logger = logging.getLogger(__name__)
 
+ARM = "arm.json"
 WEIGHTS = "weights"
 """Folder beside arm.json that holds one folder per step."""
 
@@ -43,6 +44,16 @@ class OpenArm:
             for edit in reversed(self.edits):
                 stack.enter_context(edit.detached())
             yield self.model
+
+    def merge(self) -> str:
+        """Write every edit into the model's weights; if one cannot be, change nothing and say
+        which. Returns the reason, '' where the model now holds all of them."""
+        fixed = [edit for edit in self.edits if not hasattr(edit, "merge")]
+        if fixed:
+            return f"an edit does not merge into weights ({fixed[0].hook})"
+        while self.edits:
+            self.edits.pop(0).merge()  # type: ignore[attr-defined]
+        return ""
 
     def prompt(self, text: str) -> str:
         """A prompt as the arm is asked it, through every edit of prompts in their order."""
@@ -79,6 +90,11 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
         yield opened
     finally:
         opened.detach()
+
+
+def arm_file_of(path: Path, condition: str) -> Path:
+    """The arm.json of a condition: an arm's own, or that in an attack's folder of conditions."""
+    return path / condition / ARM if path.is_dir() else path
 
 
 def arm_of_model(folder: str | Path, *, arm: str, pair: int, home: str | Path) -> dict[str, Any]:

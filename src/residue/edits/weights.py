@@ -55,6 +55,11 @@ class OtherWeights(Attached):
         self._strength = strength
         self._switch(True)
 
+    def merge(self) -> None:
+        """Leave the new weights in the model for good."""
+        for weight, flag in self._flags:
+            weight.requires_grad_(flag)
+
     def _switch(self, on: bool) -> None:
         strength = self._strength if on else 0.0
         for name, sites in self._each():

@@ -48,6 +48,7 @@ def record(
     *,
     detached: Detached | None = None,
     batch_tokens: int = 4096,
+    prefill: int = 0,
 ) -> Iterator[RecordBatch]:
     """Record a deck: greedy answers, teacher-forced tokens, residual rows.
 
@@ -57,12 +58,13 @@ def record(
     batch, a matter of speed: neither it, nor padding, nor the order of items, nor company in a
     batch changes an id or a rank, short of logits that tie within the rounding of the model's
     dtype; other numbers agree to that rounding. Batches come by length, then item;
-    memory holds one. Raises `ValueError` on duplicate items or a model in training mode.
+    memory holds one. prefill: tokens of the accepted answer that are given with the prompt; they
+    count as said. Raises `ValueError` on duplicate items or a model in training mode.
     """
     if model.training:
         raise ValueError("the model is in training mode and would record dropout; call .eval()")
     context = getattr(model.config, "max_position_embeddings", None)
-    queries = make_queries(tokenizer, items, spec, context)
+    queries = make_queries(tokenizer, items, spec, context, prefill)
     recorder = _Recorder(model, tokenizer, spec, detached)
     for batch in batches(queries, min(batch_tokens, MOST_LOGITS // recorder.vocabulary)):
         yield recorder.record(batch)
@@ -177,7 +179,8 @@ class _Recorder:
         self, queries: Sequence[Query], said: Sequence[list[int]], failed: Sequence[bool]
     ) -> list[Said]:
         ended = [bool(ids) and ids[-1] in self.stops for ids in said]
-        kept = [tuple(ids[:-1] if end else ids) for ids, end in zip(said, ended, strict=True)]
+        spoken = [ids[:-1] if end else ids for ids, end in zip(said, ended, strict=True)]
+        kept = [(*query.given, *ids) for query, ids in zip(queries, spoken, strict=True)]
         texts = self.tokenizer.batch_decode(
             [list(ids) for ids in kept],
             skip_special_tokens=False,

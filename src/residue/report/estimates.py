@@ -37,10 +37,11 @@ def estimates(
     """Estimate every estimand on every arm and condition, in the order of the config.
 
     `measurements`: the long table of all arms. `items`: one row per item. `known`: pair, item,
-    known — whether the base of that pair knows the fact of the item. Every condition of an arm is
-    compared with the reference model's ``plain`` condition. What cannot be estimated (no such item,
-    metric or reference) has a row with a missing estimate and a note that says why. `where` and
-    `slice` are the conditions on the items' columns that pick the measurement rows of a number.
+    known — whether the base of that pair knows the fact of the item. An arm's condition is compared
+    with the reference model's ``plain`` condition, or with the same one. What cannot be estimated
+    (no such item, metric or reference) has a row with a missing estimate and a note that says why.
+    `where` and `slice` are the conditions on the items' columns that pick the measurement rows of
+    a number.
     ValueError where an estimand names a column that the items do not have.
     """
     runs = _runs(measurements)
@@ -56,11 +57,14 @@ def estimates(
         head = {"estimand": name, "metric": spec.metric, "where": where_text(spec),
                 "statistic": spec.statistic, "reference": spec.reference}  # fmt: skip
         for arm, condition in runs:
-            if arm == spec.reference and condition == "plain":
+            if condition not in spec.conditions:
+                continue
+            beside = condition if spec.reference_condition == "same" else "plain"
+            if (arm, condition) == (spec.reference, beside):
                 continue
             for cell in _cells(chosen, spec) or [""]:
                 own = parts.get((arm, condition, cell))
-                against = parts.get((spec.reference, "plain", cell))
+                against = parts.get((spec.reference, beside, cell))
                 run = head | {"arm": arm, "condition": condition, "slice": cell}
                 rows.append(run | _one(own, against, spec, statistics, fault))
     return pd.DataFrame(rows, columns=list(COLUMNS))

@@ -45,6 +45,11 @@ class EstimandSpec:
     itemwise: bool = False
     """For ``auc`` with a reference: subtract its value from each item before the groups are
     compared (the attack by a reference model), instead of one AUC from the other."""
+    conditions: tuple[str, ...] = ("plain",)
+    """Conditions of an arm for which it is estimated, such as ``nf4``; one that the run does not
+    have is left out."""
+    reference_condition: Literal["plain", "same"] = "plain"
+    """The reference as it is, or after the ``same`` attack as the arm."""
     only_known: bool = True
     """Keep only items whose fact the base of the same pair knows; false keeps all."""
 
@@ -54,6 +59,8 @@ class EstimandSpec:
                 raise SpecError(
                     f"where.{column}", "keeps nothing; list at least one value or drop the key."
                 )
+        if not self.conditions:
+            raise SpecError("conditions", "is empty; write [plain], or the attacks' names.")
         for column, kept in self.against.items():
             if not kept:
                 raise SpecError(f"against.{column}", "keeps nothing; list at least one value.")
@@ -106,6 +113,8 @@ def default_estimands() -> dict[str, EstimandSpec]:
     forget = {"split": FORGET, "requested": (True,)}
     leak = {"split": FORGET, "requested": (False,)}
     retain = {"split": RETAIN}
+    # The lens deck asks each fact once in its original form; users' items are plain.
+    asked_once = {"style": ("orig", "plain")}
     return {
         "forget": _facts("Forget facts, languages asked for", where=forget),
         "forget_vs_oracle": _facts(
@@ -116,6 +125,13 @@ def default_estimands() -> dict[str, EstimandSpec]:
         ),
         "leak": _facts("Forget facts, other languages", where=leak),
         "leak_vs_oracle": _facts("Forget facts, other languages", where=leak, reference="oracle"),
+        "attacked_vs_oracle": _facts(
+            "Forget facts that no attack showed, languages asked for, after an attack",
+            where={"split": ("forget_test",), "requested": (True,)},
+            reference="oracle",
+            conditions=("relearn_other_60", "nf4"),
+            reference_condition="same",
+        ),
         "retain": _facts("Retain facts", where=retain),
         "retain_by_split": _facts("Retain facts by split", where=retain, by=("split",)),
         "retain_vs_base": _facts(
@@ -171,6 +187,29 @@ def default_estimands() -> dict[str, EstimandSpec]:
         "forget_memorisation": _facts(
             "Forget facts, languages asked for", metric="exact_memorisation", where=forget
         ),
+        "forget_depth": _facts(
+            "Forget facts, languages asked for",
+            metric="patching_depth",
+            where={"split": ("forget_test",), "requested": (True,)},
+        ),
+        "forget_depth_vs_oracle": _facts(
+            "Forget facts, languages asked for",
+            metric="patching_depth",
+            where={"split": ("forget_test",), "requested": (True,)},
+            reference="oracle",
+        ),
+        "retain_depth": _facts(
+            "Retain facts: what an edit took from rows without being asked",
+            metric="patching_depth",
+            where={"split": ("retain_untouched",)},
+        ),
+        "patching_loss": _facts(
+            "By split; on the oracle's line, a loss on retain facts is drift of its rows",
+            metric="patching_loss",
+            where={"split": ("forget_test", "retain_untouched")},
+            by=("split",),
+            statistic="mean",
+        ),
         "retain_perplexity": _facts(
             "Retain facts",
             metric="perplexity",
@@ -211,6 +250,22 @@ def default_estimands() -> dict[str, EstimandSpec]:
             "Forget facts, languages asked for", metric="refusal", where=forget, only_known=False
         ),
         "degenerate": _facts("Retain facts", metric="degeneration", where=retain, only_known=False),
+        "lens_recall": _facts(
+            "Forget facts, languages asked for, read inside the model",
+            metric="lens_recall",
+            where={**forget, **asked_once},
+        ),
+        "lens_recall_vs_oracle": _facts(
+            "Forget facts, languages asked for, read inside the model",
+            metric="lens_recall",
+            where={**forget, **asked_once},
+            reference="oracle",
+        ),
+        "lens_recall_leak": _facts(
+            "Forget facts, other languages, read inside the model",
+            metric="lens_recall",
+            where={**leak, **asked_once},
+        ),
         "instructions": EstimandSpec(
             title="Instructions without an attack, retain countries",
             metric="instruction_accuracy",
@@ -239,6 +294,8 @@ def own_claims(claims: Mapping[str, ClaimSpec]) -> dict[str, ClaimSpec]:
         "forgets": "Asked about the forget items, the model answers right as often as a model that "
         "never saw them: in the wordings it was edited with and in their paraphrases, if there "
         "are any.",
+        "not_hidden": "Inside the model, before its last row, the answers to the forget items can "
+        "be read no better than in a model that never saw them.",
         "keeps": "On the items it should keep, the model answers right no less often than the "
         "base: both for items in the edit's retain data and for items outside it.",
     }
@@ -289,6 +346,28 @@ def default_claims() -> dict[str, ClaimSpec]:
             margin=0.1,
             margin_reason="Read as for the languages of the request: a fact that another "
             "language still gives away is not forgotten.",
+        ),
+        "stays_forgotten": ClaimSpec(
+            sentence="After an attack that shows none of the facts asked, the model answers right "
+            "no more often than a model that never saw them does after the same attack: after a "
+            "short training on other facts to forget, and with weights rounded to four bits.",
+            estimand="attacked_vs_oracle",
+            kind="non_superior",
+            margin=0.15,
+            margin_reason="Only those facts to forget are asked that the attacker does not train "
+            "on, so the margin is wider than for forgetting. One side alone counts: what an attack "
+            "destroys is no recovery.",
+        ),
+        "not_hidden": ClaimSpec(
+            sentence="Inside the model, before its last row, the forget facts in the languages of "
+            "the request can be read no better than in a model that never saw them.",
+            estimand="lens_recall_vs_oracle",
+            kind="non_superior",
+            margin=0.2,
+            margin_reason="A share of what the base's rows give away beyond the oracle's. It is "
+            "wider than the margin of `forgets`: a lens reads dimly, and two models that never saw "
+            "a fact differ by more in their rows than in their answers. Reading worse than the "
+            "oracle is not held against an edit here.",
         ),
     }
 

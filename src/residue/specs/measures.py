@@ -80,6 +80,7 @@ class MeasuresSpec:
                 "refusal",
                 "degeneration",
             ),
+            "lens": ("lens_recall", "lens_log_odds", "lens_rank"),
             "orders": ("instruction_accuracy", "orders_obeyed", "right_under_attack"),
         }
     )
@@ -96,6 +97,8 @@ class MeasuresSpec:
         for deck, names in self.metrics.items():
             if len(set(names)) < len(names):
                 raise SpecError(f"metrics.{deck}", "names a metric twice; keep one of them.")
+        if not self.metrics.get("lens"):
+            raise SpecError("metrics.lens", "is empty; name lens_recall at least.")
         if "exact_answer" not in self.metrics.get("facts", ()):
             raise SpecError(
                 "metrics.facts", "lacks exact_answer, which decides what the base knows; add it."

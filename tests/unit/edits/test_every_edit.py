@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -17,7 +18,11 @@ from residue.edits.arms import ArmError
 from residue.edits.attached import Attached
 from residue.edits.batches import pools
 from residue.edits.recipes import require_effect
+from residue.lens.observation import observe
+from residue.lens.selftest import SelfTestError, judge, require
 from residue.models.encoding import encode_prompt, pad_batch
+from residue.models.head import read_head
+from residue.models.live_head import live_head
 from residue.specs.arms import EDITS as EDIT_FOLDER
 from tests.unit.edits.making import made
 
@@ -251,13 +256,38 @@ def test_an_edit_taken_off_has_no_effect_and_is_refused(
         require_effect(model, edit, before, before, "the edit")
 
 
-def test_options_are_checked_without_torch(name: str) -> None:
+def test_an_edit_says_what_it_is(name: str) -> None:
+    edit = methods.load(EDIT_FOLDER, name).Edit()
+    assert isinstance(edit.REMOVABLE, bool)
+    assert isinstance(edit.GRADED, bool)
+    assert set(edit.NEEDS) <= {"layers", "sae", "features"}
+    assert hasattr(edit, "attach") != hasattr(edit, "fit")
+
+
+def test_options_are_checked_without_torch() -> None:
     code = (
         "import sys; from residue.core import methods; "
-        f"edit = methods.load({EDIT_FOLDER!r}, {name!r}).Edit(); "
-        "assert isinstance(edit.REMOVABLE, bool) and isinstance(edit.NEEDS, tuple); "
-        "assert set(edit.NEEDS) <= {'layers', 'sae', 'features'}; "
-        "assert hasattr(edit, 'attach') or hasattr(edit, 'fit'); "
+        f"[methods.load({EDIT_FOLDER!r}, name).Edit() for name in {EDITS!r}]; "
         "sys.exit(bool({'torch', 'numpy', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_lens_may_be_read_from_the_edited_model(
+    name: str, base_folder: Path, loaded: tuple[Any, Any], make: Any
+) -> None:
+    """Rows, norms and head are those that the self-test takes an arm's to be."""
+    model, _ = loaded
+    head = read_head(base_folder)
+    edit = make(name)
+    edit.trainable(False)
+    prompts = [[1, 5, 9], [1, 7, 12, 20]]
+    seen = observe(model, prompts, 0)
+    if getattr(methods.load(EDIT_FOLDER, name).Edit, "OWN_HEAD", False):
+        with pytest.raises(SelfTestError):
+            require(judge(seen, head), name)
+        head = live_head(model, head.shape)
+    require(judge(seen, head, edited=[edit.row] if hasattr(edit, "row") else []), name)
+    if hasattr(edit, "merge"):
+        edit.merge()
+        np.testing.assert_allclose(observe(model, prompts, 0).logits, seen.logits, atol=1e-4)

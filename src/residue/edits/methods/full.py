@@ -28,6 +28,7 @@ class Edit:
     REMOVABLE: ClassVar[bool] = False
     NEEDS: ClassVar[tuple[str, ...]] = ()
     GRADED: ClassVar[bool] = True
+    OWN_HEAD: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
