@@ -7,9 +7,10 @@ from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
 from residue.specs.arms import EDITS, OBJECTIVES
+from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
-from residue.specs.measures import METRICS
+from residue.specs.measures import METRICS, OF_LANGUAGE
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
@@ -80,6 +81,7 @@ def io_of(wildcards, input, output):
 FACTS = "data/facts.tsv"
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+STRESS_DECK = f"{OUT}/world/decks/{STRESS}.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
@@ -170,6 +172,18 @@ def arm_weights(wildcards):
     )
 
 
+def arm_home(arm, pair, seed):
+    return f"{OUT}/arms/{arm}/pair{pair}/seed{seed}"
+
+
+def arm_in_condition(wildcards):
+    """The arm.json of an arm, or the folder of the attack that makes its condition."""
+    home = arm_home(wildcards.arm, wildcards.pair, wildcards.seed)
+    if wildcards.condition == PLAIN:
+        return f"{home}/arm.json"
+    return f"{home}/conditions/{PLAN.attack_of(wildcards.condition)}"
+
+
 def head_files(pair, role):
     """The head of base or oracle."""
     stem = f"{OUT}/models/pair{pair}/{role}"
@@ -205,12 +219,33 @@ def recipe_of(wildcards):
 
 
 def edit_methods(wildcards):
-    """Method files that attach an arm's edits."""
-    if wildcards.arm in UNEDITED:
-        return set()
-    return {
-        (EDITS, step.edit["name"]) for step in PLAN.config.arms[wildcards.arm].steps
-    }
+    """Method files that attach an arm's edits, and what an attack put on top of them."""
+    condition = getattr(wildcards, "condition", PLAIN)
+    found = set()
+    if wildcards.arm not in UNEDITED:
+        steps = PLAN.config.arms[wildcards.arm].steps
+        found |= {(EDITS, step.edit["name"]) for step in steps}
+    if condition != PLAIN:
+        attack = PLAN.config.conditions[PLAN.attack_of(condition)]
+        found |= {(EDITS, name) for name in attack.built().EDITS}
+    return found
+
+
+def attack_methods(wildcards):
+    """Method files of an attack: its own, what it puts on top and trains with, the arm's edits."""
+    attack = PLAN.config.conditions[wildcards.attack]
+    used = attack.built()
+    return (
+        edit_methods(wildcards)
+        | {(ATTACKS, attack.attack["name"])}
+        | {(EDITS, name) for name in used.EDITS}
+        | {(OBJECTIVES, name) for name in used.OBJECTIVES}
+    )
+
+
+def condition_of(wildcards):
+    """The attack of a job; which arms it is done to is no part of what one of them depends on."""
+    return {"attack": PLAN.section("conditions")[wildcards.attack]["attack"]}
 
 
 def training_methods(wildcards):
@@ -246,7 +281,14 @@ def arm_saes(wildcards):
 
 
 def metrics_of(wildcards):
-    return PLAN.section("measures")["metrics"][wildcards.deck]
+    return list(PLAN.metrics_of(wildcards.deck))
+
+
+def language_files(wildcards):
+    """The language identifier, for the decks on which a metric reads it."""
+    if not set(OF_LANGUAGE) & set(metrics_of(wildcards)):
+        return []
+    return [f"{OUT}/measurements/language_id.{kind}" for kind in ("json", "parquet")]
 
 
 def metric_methods(wildcards):
@@ -273,6 +315,19 @@ def all_measurements(*decks):
         for arm, pair, seed in PLAN.runs()
         for deck in (decks or spoken_decks())
     ]
+
+
+def attacked_measurements():
+    """Measurements of every arm in every condition but the plain one."""
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/{condition}/{STRESS}.parquet"
+        for arm, pair, seed, condition in PLAN.attacked()
+    ]
+
+
+def recovery_files(*names):
+    """What is made where some arm is attacked; nothing where none is."""
+    return [f"{OUT}/{name}" for name in names] if PLAN.attacks() else []
 
 
 def depth_measurements():
@@ -378,6 +433,14 @@ def everything():
     roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
     trained = [run for run in runs if run["arm"] not in UNEDITED]
     asked = [run | {"deck": deck} for run in runs for deck in PLAN.decks()]
+    attacks = [
+        {"arm": arm, "pair": pair, "seed": seed, "attack": attack}
+        for arm, pair, seed, attack in PLAN.attacks()
+    ]
+    asked += [
+        {"arm": arm, "pair": pair, "seed": seed, "condition": condition, "deck": STRESS}
+        for arm, pair, seed, condition in PLAN.attacked()
+    ]
     spoken = [job for job in asked if job["deck"] in spoken_decks()]
     every_arm = [{"arm": arm} for arm in PLAN.arms()]
     traced = every_arm if PLAN.config.depth.traced else []
@@ -406,6 +469,19 @@ def everything():
         "witness": plain(PLAN.witnessed()),
         "patch_rows measure_patching": plain(PLAN.patched()),
     }
+    if PLAN.makes_saes():
+        choices = range(PLAN.config.representation.select)
+        streams += [pair | {"role": "base", "stream": "sae"} for pair in pairs]
+        jobs["train_sae score_sae pick_features"] = [
+            pair | {"choice": choice} for pair in pairs for choice in choices
+        ]
+    if attacks:
+        jobs["attack_arm"] = attacks
+        jobs["build_stress_deck estimate_recovery draw_recovery"] = [{}]
+    if any(
+        set(OF_LANGUAGE) & set(names) for names in PLAN.config.measures.metrics.values()
+    ):
+        jobs["train_language_id"] = [{}]
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
     return [

@@ -27,6 +27,7 @@ from residue.lens.predictions import final_predictions, stacked
 from residue.lens.selftest import as_table
 from residue.lens.witness import skipped
 from residue.measure.known import find_known
+from residue.measure.language_id.trial import trial
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
@@ -40,7 +41,7 @@ from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.depth import DepthSpec
-from residue.specs.measures import KnownSpec
+from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
@@ -178,6 +179,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
         "layers": choice_table(facts),
+        "language_id": trial(read_facts(ROOT / "data" / "facts.tsv"), LanguageIdSpec()),
         "measurements": runs["base"],
         "known": known,
         "selftest": as_table(skipped("not installed")),
@@ -199,6 +201,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "corpus",
         "faults",
         "layers",
+        "language_id",
         "measurements",
         "known",
         "selftest",

@@ -19,6 +19,7 @@ from residue.specs.arms import EDITS
 
 logger = logging.getLogger(__name__)
 
+ARM = "arm.json"
 WEIGHTS = "weights"
 """Folder beside arm.json that holds one folder per step."""
 
@@ -89,6 +90,11 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
         yield opened
     finally:
         opened.detach()
+
+
+def arm_file_of(path: Path, condition: str) -> Path:
+    """The arm.json of a condition: an arm's own, or that in an attack's folder of conditions."""
+    return path / condition / ARM if path.is_dir() else path
 
 
 def arm_of_model(folder: str | Path, *, arm: str, pair: int, home: str | Path) -> dict[str, Any]:

@@ -29,8 +29,10 @@ class Page:
     """What the estimands of the two tables are, by name."""
     sentences: Mapping[str, ClaimSpec]
     """What is claimed, by name."""
+    recovery: pd.DataFrame | None = None
+    """What attacks bring back, as `residue.report.recovery` writes it; None: no attack."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    """SVG by name: tradeoff, by_language, first_rows, depth_<lens>, trace_<arm>."""
+    """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>."""
     depth: pd.DataFrame | None = None
     """What lenses read at each row, as `residue.report.depth` writes it."""
     requested: tuple[str, ...] = ()

@@ -22,6 +22,13 @@ from residue.specs.claims import (
     own_claims,
 )
 from residue.specs.compute import ComputeSpec
+from residue.specs.conditions import (
+    PLAIN,
+    STRESS,
+    ConditionSpec,
+    StressSpec,
+    default_conditions,
+)
 from residue.specs.data import DataSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
@@ -33,6 +40,7 @@ from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
 from residue.specs.report import PAGE_SECTIONS, ReportSpec
 from residue.specs.representation import RepresentationSpec
+from residue.specs.sae import SaeSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
 from residue.specs.witness import WitnessSpec
@@ -66,6 +74,11 @@ class Config:
         default_factory=lambda: {"npo": ArmSpec()}, metadata={"merge": False}
     )
     """The edits to compare; base and oracle are always there."""
+    conditions: dict[str, ConditionSpec] = field(default_factory=default_conditions)
+    """What is done to arms after their edit, by name; entries add to the defaults, ``null`` takes
+    one out."""
+    stress: StressSpec = field(default_factory=StressSpec)
+    """The items asked under those conditions, and the recovery estimated from them."""
     records: RecordsSpec = field(default_factory=RecordsSpec)
     """What is kept of every answer."""
     representation: RepresentationSpec = field(default_factory=RepresentationSpec)
@@ -76,6 +89,8 @@ class Config:
     """Which models TransformerLens reads as well."""
     patching: PatchingSpec = field(default_factory=PatchingSpec)
     """How deep edits reach, by patching rows."""
+    sae: SaeSpec = SaeSpec()
+    """Sparse autoencoders on those rows, and their features."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)
@@ -106,6 +121,7 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
+        self._check_conditions()
         self._check_arms("witness.arms", self.witness.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
@@ -129,6 +145,28 @@ class Config:
                     "depth.by", f"items have no column '{column}'; say [requested, language]."
                 )
 
+    def _check_conditions(self) -> None:
+        made: dict[str, str] = {PLAIN: "the untouched arm"}
+        for name, spec in self.conditions.items():
+            where = f"conditions.{name}"
+            for condition in (name, *spec.names(name)):
+                if not NAME.fullmatch(condition):
+                    raise SpecError(where, "is no name: small letters, digits and _ only.")
+            for condition in spec.names(name):
+                if condition in made:
+                    raise SpecError(where, f"makes '{condition}', as does {made[condition]}.")
+                made[condition] = f"conditions.{name}"
+            self._check_arms(f"{where}.arms", spec.arms)
+            for arm in spec.arms:
+                fault = spec.built().fault(self._removable(arm))
+                if fault:
+                    raise SpecError(f"{where}.arms", f"the arm '{arm}' {fault}; leave it out.")
+
+    def _removable(self, arm: str) -> list[bool]:
+        """Which steps of an arm can be taken off by whoever holds its files."""
+        steps = self.arms[arm].steps if arm in self.arms else ()
+        return [step.built_edit().REMOVABLE for step in steps]
+
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
         for arm in arms:
             if arm not in (*self.arms, *UNEDITED):
@@ -143,7 +181,7 @@ class Config:
                     f"estimands.{name}.metric",
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
-            for column in (*estimand.where, *estimand.by, estimand.unit):
+            for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
                 if column not in ITEM_COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
@@ -228,6 +266,16 @@ class Plan:
         chosen = self.config.data if self.own_data else self.config.world
         return list(chosen.requested_languages)
 
+    def makes_saes(self) -> bool:
+        """Whether SAEs are made: always, or because an edit of some arm reads them."""
+        steps = (step for arm in self.config.arms.values() for step in arm.steps)
+        return self.config.sae.always or any(step.needs() & {"sae", "features"} for step in steps)
+
+    def sae_part(self, *parts: str) -> dict[str, Any]:
+        """The shapes of the SAEs and the named parts of the section."""
+        section = self.section("sae")
+        return {name: section[name] for name in ("shape", "beside", *parts)}
+
     def margins(self) -> dict[str, float | None]:
         """Margins drawn into the figure of forgetting against keeping; None: no such guide."""
         return guide_margins(self.config.claims, self.config.estimands)
@@ -244,6 +292,53 @@ class Plan:
             for seed in arm.seeds
         ]
         return plain_runs + edited
+
+    def attacks(self) -> list[tuple[str, int, int, str]]:
+        """Every (arm, pair, seed, attack): arms to which an attack cannot be done are left out
+        where the config names none."""
+        return [
+            (arm, pair, seed, name)
+            for name, spec in self.config.conditions.items()
+            for arm, pair, seed in self.runs()
+            if arm in spec.arms or (not spec.arms and not self._immune(name, arm))
+        ]
+
+    def attacked(self) -> list[tuple[str, int, int, str]]:
+        """Every (arm, pair, seed, condition) but the plain ones."""
+        return [
+            (arm, pair, seed, condition)
+            for arm, pair, seed, name in self.attacks()
+            for condition in self.config.conditions[name].names(name)
+        ]
+
+    def attack_of(self, condition: str) -> str:
+        """The attack that makes a condition."""
+        found = [
+            name for name, spec in self.config.conditions.items() if condition in spec.names(name)
+        ]
+        if not found:
+            raise SpecError("conditions", f"nothing makes the condition '{condition}'.")
+        return found[0]
+
+    def curves(self) -> list[dict[str, Any]]:
+        """Attack by attack its conditions, and how strong each is where they form a curve."""
+        return [
+            {
+                "attack": name,
+                "conditions": list(spec.names(name)),
+                "at": list(getattr(spec.built(), "steps", ())),
+            }
+            for name, spec in self.config.conditions.items()
+        ]
+
+    def _immune(self, name: str, arm: str) -> bool:
+        return bool(self.config.conditions[name].built().fault(self.config._removable(arm)))
+
+    def metrics_of(self, deck: str) -> tuple[str, ...]:
+        """The metrics of a deck."""
+        if deck == STRESS:
+            return self.config.stress.metrics
+        return self.config.measures.metrics[deck]
 
     def unedited(self) -> tuple[str, ...]:
         """Base, and its oracle where there is one."""
