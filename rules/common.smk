@@ -10,6 +10,7 @@ from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
+from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part
 from residue.specs.measures import METRICS, OF_LANGUAGE
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
@@ -206,6 +207,10 @@ def own_head(arm, pair, seed):
         return head_files(pair, role_of(arm))
     folder = f"{OUT}/arms/{arm}/pair{pair}/seed{seed}"
     return [f"{folder}/head.safetensors", f"{folder}/arch.json"]
+
+
+def role_head(wildcards):
+    return head_files(wildcards.pair, wildcards.role)
 
 
 def trained_arms():
@@ -415,6 +420,57 @@ def depth_figures():
     return [f"{OUT}/report/figures/{name}.svg" for name in curves + traces]
 
 
+# --- what a lens reads ---------------------------------------------------------------------
+
+
+def base_rows(wildcards):
+    """Rows of the base of every pair on the deck that the lenses read."""
+    return [
+        f"{OUT}/records/base/pair{pair}/seed0/plain/{PLAN.lens_deck()}/rows.parquet"
+        for pair in range(PLAN.config.pairs)
+    ]
+
+
+def base_heads(wildcards):
+    """The base's head, run by run of an arm."""
+    return [
+        file for pair, _ in arm_runs(wildcards) for file in head_files(pair, "base")
+    ]
+
+
+def arm_selftests(wildcards):
+    """No lens reads a model whose self-test failed."""
+    return selftest_files(wildcards.arm)
+
+
+def is_fitted(lens):
+    return lens == LIVE or lens in methods.names(FITS)
+
+
+def lens_tensors(wildcards):
+    """What was fitted for a lens, pair by pair: on the oracle for the oracle, else on the base."""
+    role, lens = role_of(wildcards.arm), wildcards.lens
+    return [
+        f"{OUT}/lens/pair{pair}/{role}/{lens}.safetensors"
+        for pair in range(PLAN.config.pairs)
+        if is_fitted(lens)
+    ]
+
+
+def lens_control(wildcards):
+    """The fitted control that a lens must beat; most have none but the next-norm lens."""
+    stem = f"{OUT}/lens/pair{wildcards.pair}/{wildcards.role}"
+    names = [CONTROLS[name] for name in [wildcards.lens] if name in CONTROLS]
+    return [f"{stem}/{name}.safetensors" for name in names]
+
+
+def fit_methods(wildcards):
+    """A lens's decoder, its fit where it has one, and the decoder of its control."""
+    lens = wildcards.lens
+    fits = {(FITS, lens)} if is_fitted(lens) else set()
+    return {(DECODERS, lens), (DECODERS, CONTROLS.get(lens, lens))} | fits
+
+
 # --- what `all` asks for -------------------------------------------------------------------
 
 
@@ -445,6 +501,8 @@ def everything():
     every_arm = [{"arm": arm} for arm in PLAN.arms()]
     traced = every_arm if PLAN.config.depth.traced else []
     streams = [role | {"stream": "lens"} for role in roles]
+    lenses = PLAN.config.lens.decoders
+    fits = sorted({CONTROLS.get(lens, lens) for lens in lenses} | set(lenses))
     makers = (
         "read_data read_corpus"
         if PLAN.own_data
@@ -468,6 +526,10 @@ def everything():
         "self_test": runs,
         "witness": plain(PLAN.witnessed()),
         "patch_rows measure_patching": plain(PLAN.patched()),
+        "fit_lens": [role | {"lens": f} for role in roles for f in fits if f != LIVE],
+        "fit_jacobian": roles if LIVE in lenses else [],
+        "decode_rows": [arm | {"lens": lens} for arm in every_arm for lens in lenses],
+        "pair_rows map_rows summarise_lens": every_arm,
     }
     if PLAN.makes_saes():
         choices = range(PLAN.config.representation.select)

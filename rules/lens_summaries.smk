@@ -8,7 +8,7 @@ rule summarise_lens:
             lens=PLAN.config.lens.decoders,
         ),
         pairs=f"{OUT}/lens/tables/pairs/{{arm}}.parquet",
-        deck=f"{OUT}/world/decks/{PLAN.config.lens.deck}.parquet",
+        deck=LENS_DECK,
         tokenizer=tokenizer_files(),
         head=f"{OUT}/models/pair0/base.arch.json",
     output:

@@ -23,8 +23,12 @@ from residue import stage
 from residue.core.artifacts import write_parquet
 from residue.edits import recipes
 from residue.lens.depth import table as patching_table
+from residue.lens.judging import SCHEMA as REPORT
+from residue.lens.pairs import SCHEMA as PAIRS
 from residue.lens.predictions import final_predictions, stacked
+from residue.lens.ridge import SCHEMA as RIDGE
 from residue.lens.selftest import as_table
+from residue.lens.table import SCHEMA as TABLE
 from residue.lens.witness import skipped
 from residue.measure.known import find_known
 from residue.measure.language_id.trial import trial
@@ -231,6 +235,17 @@ def test_records_have_the_documented_columns() -> None:
             for field in written
             if field.name not in {f"row_{k}" for k in range(1, 6)}
         }
+
+
+def test_lens_files_have_the_documented_columns() -> None:
+    page = documented()
+    for name, schema in (
+        ("lens tables", TABLE),
+        ("lens pairs", PAIRS),
+        ("lens ridge", RIDGE),
+        ("lens report", REPORT),
+    ):
+        assert page[name] == {field.name: words(field.type) for field in schema}
 
 
 def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,8 @@ from residue.specs.conditions import (
 from residue.specs.data import DataSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.lens import DECODERS, LensSpec
+from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
 from residue.specs.patching import EVERY, PatchingSpec
@@ -91,6 +93,10 @@ class Config:
     """How deep edits reach, by patching rows."""
     sae: SaeSpec = SaeSpec()
     """Sparse autoencoders on those rows, and their features."""
+    lens: LensSpec = LensSpec()
+    """What is read out of every row of every arm."""
+    lens_summaries: LensSummariesSpec = field(default_factory=LensSummariesSpec)
+    """How lens tables are summarised: thresholds of milestones, audits and guidance."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)
@@ -401,6 +407,8 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
             _known(METRICS, metric, f"measures.metrics.{deck}")
+    for decoder in plan.config.lens.decoders:
+        _known(DECODERS, decoder, "lens.decoders")
     for section in plan.config.report.sections:
         _known(PAGE_SECTIONS, section, "report.sections")
     for key in ("folder", "oracle_folder"):
