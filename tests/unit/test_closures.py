@@ -16,6 +16,7 @@ MOST = 40
 """Files that any stage may reach; the widest today is `record`."""
 LIVE = {
     "adopt_model",
+    "attack_arm",
     "describe_arm",
     "fit_jacobian",
     "patch_rows",

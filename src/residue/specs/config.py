@@ -145,6 +145,12 @@ class Config:
                     f"measures.metrics.{deck}", f"is no deck; there are {', '.join(DECKS)}."
                 )
 
+        for key, lenses in (("lens", (self.depth.lens,)), ("lenses", self.depth.lenses)):
+            for lens in lenses:
+                if lens not in self.lens.decoders:
+                    raise SpecError(
+                        f"depth.{key}", f"'{lens}' reads no arm; add it under lens.decoders."
+                    )
         for column in self.depth.by:
             if column not in ITEM_COLUMNS:
                 raise SpecError(

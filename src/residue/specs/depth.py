@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from residue.specs.fields import Named, SpecError
-
-DECODERS = "lens.decoders"
-"""Folder of the lens files that the config names."""
+from residue.specs.lens import DECODERS
 
 
 @dataclass(frozen=True)

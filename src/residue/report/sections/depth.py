@@ -15,12 +15,12 @@ from residue.report.words import interval, number, slice_name
 TITLE = "Inside: what is still there"
 
 _RECALL = (
-    ("lens_recall", "Lens recall, languages asked for"),
-    ("lens_recall_leak", "Lens recall, other languages"),
+    ("lens_recall", "languages asked for"),
+    ("lens_recall_leak", "other languages"),
 )
 _FIRST = (
-    ("set=forget,requested=true", "first row, languages asked for"),
-    ("set=forget,requested=false", "first row, other languages"),
+    ("set=forget,requested=true", "languages asked for"),
+    ("set=forget,requested=false", "other languages"),
 )
 
 
@@ -54,17 +54,21 @@ def _numbers(page: Page, depth: pd.DataFrame) -> str:
             (page.estimates["estimand"] == name) & (page.estimates["condition"] == "plain")
         ]
         if mine["estimate"].notna().any():
-            head.append(words)
+            head.append(_head("Lens recall", words))
             columns.append({row["arm"]: _share(row) for row in records(mine)})
     for lens in dict.fromkeys(first["lens"]):
         for key, words in _FIRST:
             mine = first[(first["lens"] == lens) & (first["slice"] == key)]
             if len(mine):
-                head.append(f"{lens_name(lens).capitalize()}: {words}")
+                head.append(_head(f"First row, {lens_name(lens)}", words))
                 columns.append({row["arm"]: _first(row) for row in records(mine)})
     arms = list(dict.fromkeys(depth["arm"]))
     rows = [[escape(arm), *(cells.get(arm, "–") for cells in columns)] for arm in arms]
-    return table([escape(each) for each in head], rows) if columns else ""
+    return table(head, rows) if columns else ""
+
+
+def _head(what: str, words: str) -> str:
+    return f"{escape(what)}<br><small>{escape(words)}</small>"
 
 
 def lens_name(lens: str) -> str:
