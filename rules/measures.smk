@@ -15,7 +15,7 @@ rule measure:
     benchmark:
         f"{OUT}/benchmarks/measure/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.tsv"
     wildcard_constraints:
-        deck="|".join(PLAN.decks()),
+        deck="|".join([*PLAN.decks(), STRESS]),
     conda:
         ENV
     threads: 1

@@ -16,7 +16,7 @@ MOST = 40
 """Files that any stage may reach; the widest today are `record` and `pretrain_model`."""
 LIVE = {
     "adopt_model", "pretrain_model", "train_arm", "record", "record_stream", "self_test", "witness",
-    "patch_rows", "describe_arm",
+    "patch_rows", "describe_arm", "attack_arm",
 }  # fmt: skip
 """Stages that may reach the loading of models; all others work from tables and `head` files."""
 
@@ -42,6 +42,8 @@ def test_a_stage_reaches_little(script: Path) -> None:
         ("patch_rows", "edits/training.py"),
         ("self_test", "edits/training.py"),
         ("measure_patching", "lens/patching.py"),
+        ("record", "edits/conditions.py"),  # another attack must not record anything again
+        ("estimate_recovery", "report/page.py"),
         ("estimate", "report/page.py"),
         ("decide_claims", "report/figures.py"),
     ],
