@@ -17,6 +17,7 @@ include: "rules/common.smk"
 wildcard_constraints:
     pair=r"\d+",
     seed=r"\d+",
+    choice=r"\d+",
     role="base|oracle",
     arm=r"[a-z][a-z0-9_]*",
     condition=r"[a-z][a-z0-9_]*",
@@ -42,6 +43,7 @@ include: "rules/representation.smk"
 include: "rules/streams.smk"
 include: "rules/selftest.smk"
 include: "rules/patching.smk"
+include: "rules/sae.smk"
 include: "rules/measures.smk"
 include: "rules/conditions.smk"
 include: "rules/report.smk"

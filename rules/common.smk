@@ -380,6 +380,12 @@ def everything():
         "witness": plain(PLAN.witnessed()),
         "patch_rows measure_patching": plain(PLAN.patched()),
     }
+    if PLAN.makes_saes():
+        choices = range(PLAN.config.representation.select)
+        streams += [pair | {"role": "base", "stream": "sae"} for pair in pairs]
+        jobs["train_sae score_sae pick_features"] = [
+            pair | {"choice": choice} for pair in pairs for choice in choices
+        ]
     if attacks:
         jobs["attack_arm"] = attacks
         jobs["build_stress_deck estimate_recovery draw_recovery"] = [{}]

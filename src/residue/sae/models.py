@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating[Any]]
 ARCHITECTURES = ("topk", "jumprelu")
+
+
+class Pairs(NamedTuple):
+    """The active (token, latent) pairs of some rows and their z, each (pairs,)."""
+
+    tokens: NDArray[np.integer[Any]]
+    latents: NDArray[np.integer[Any]]
+    values: Array
 
 
 @dataclass(frozen=True)
@@ -85,19 +93,24 @@ class Sae:
         p: Array = (h - self.b_dec) @ self.W_enc + self.b_enc
         return p
 
-    def encode(self, h: Array) -> Array:
-        """The sparse code z of rows h, (…, d) -> (…, F): zero but for the active latents."""
+    def pairs(self, h: Array) -> Pairs:
+        """The active latents of each of the rows h, (n, d)."""
         p = self.pre_activations(np.asarray(h, dtype=self.W_enc.dtype))
         if self.threshold is not None:
-            return p * ((p > self.threshold) & (p > 0))
-        z = np.zeros_like(p)
-        if self.k < self.latents:
-            chosen = np.argpartition(p, self.latents - self.k, axis=-1)[..., -self.k :]
-        else:
-            chosen = np.broadcast_to(np.arange(self.latents), p.shape)
-        values = np.maximum(np.take_along_axis(p, chosen, axis=-1), 0)
-        np.put_along_axis(z, chosen, values, axis=-1)
-        return z
+            tokens, latents = np.nonzero((p > self.threshold) & (p > 0))
+            return Pairs(tokens, latents, p[tokens, latents])
+        chosen = np.argpartition(p, self.latents - self.k, axis=1)[:, -self.k :]
+        values = np.take_along_axis(p, chosen, axis=1)
+        tokens, places = np.nonzero(values > 0)
+        return Pairs(tokens, chosen[tokens, places], values[tokens, places])
+
+    def encode(self, h: Array) -> Array:
+        """The sparse code z of rows h, (…, d) -> (…, F): zero but for the active latents."""
+        rows = np.asarray(h).reshape(-1, self.width)
+        z = np.zeros((len(rows), self.latents), dtype=self.W_enc.dtype)
+        active = self.pairs(rows)
+        z[active.tokens, active.latents] = active.values
+        return z.reshape(*np.shape(h)[:-1], self.latents)
 
     def decode(self, z: Array) -> Array:
         """ĥ of codes z, (…, F) -> (…, d)."""

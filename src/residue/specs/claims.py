@@ -38,8 +38,8 @@ class EstimandSpec:
     """``rate``: mean over units of each one's mean of values in [0, 1]; ``mean``: of values without
     bounds; ``perplexity``: e to the token-weighted mean of nats, against a reference as a ratio."""
     conditions: tuple[str, ...] = ("plain",)
-    """Conditions of an arm for which it is estimated, such as ``nf4``; one that the run does not
-    have is left out."""
+    """Conditions of an arm for which it is estimated, such as ``nf4``. Where the run has none of
+    them it is left out; some of them alone are an error, likely of a name."""
     reference_condition: Literal["plain", "same"] = "plain"
     """The reference as it is, or after the ``same`` attack as the arm."""
     only_known: bool = True

@@ -39,6 +39,7 @@ from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
 from residue.specs.report import PAGE_SECTIONS, ReportSpec
 from residue.specs.representation import RepresentationSpec
+from residue.specs.sae import SaeSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
 from residue.specs.witness import WitnessSpec
@@ -87,6 +88,8 @@ class Config:
     """Which models TransformerLens reads as well."""
     patching: PatchingSpec = field(default_factory=PatchingSpec)
     """How deep edits reach, by patching rows."""
+    sae: SaeSpec = SaeSpec()
+    """Sparse autoencoders on those rows, and their features."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
@@ -163,7 +166,15 @@ class Config:
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
         measured.update(OF_PATCHING)
+        made = {PLAIN, *(c for name, spec in self.conditions.items() for c in spec.names(name))}
         for name, estimand in self.estimands.items():
+            absent = [each for each in estimand.conditions if each not in made]
+            if absent and len(absent) < len(estimand.conditions):
+                raise SpecError(
+                    f"estimands.{name}.conditions",
+                    f"nothing makes '{absent[0]}'; name conditions that are made: "
+                    f"{', '.join(sorted(made))}.",
+                )
             if estimand.metric not in measured:
                 raise SpecError(
                     f"estimands.{name}.metric",
@@ -253,6 +264,16 @@ class Plan:
         """The languages in which the edit is asked to forget; of users' data none means all."""
         chosen = self.config.data if self.own_data else self.config.world
         return list(chosen.requested_languages)
+
+    def makes_saes(self) -> bool:
+        """Whether SAEs are made: always, or because an edit of some arm reads them."""
+        steps = (step for arm in self.config.arms.values() for step in arm.steps)
+        return self.config.sae.always or any(step.needs() & {"sae", "features"} for step in steps)
+
+    def sae_part(self, *parts: str) -> dict[str, Any]:
+        """The shapes of the SAEs and the named parts of the section."""
+        section = self.section("sae")
+        return {name: section[name] for name in ("shape", "beside", *parts)}
 
     def margins(self) -> dict[str, float | None]:
         """Margins drawn into the figure of forgetting against keeping; None: no such guide."""
