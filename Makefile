@@ -10,7 +10,7 @@ TORCH ?= $(shell grep '^torch==' envs/constraints.txt)
 CORES ?= 4
 BIN := .venv/bin
 
-.PHONY: run test test-slow check format readme reference clean
+.PHONY: run test test-slow check format readme reference clean tune
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1
@@ -39,6 +39,10 @@ readme: .venv/run.stamp
 	$(BIN)/residue scorecard results --write README.md
 	$(BIN)/residue ledger results --write docs/budget.md
 	cp results/report/figures/tradeoff.svg docs/pictures/tradeoff.svg
+
+# An equal tuning budget for every objective, on the dev countries of the last run; see docs/tuning.md.
+tune: .venv/run.stamp
+	$(BIN)/python benchmarks/tune.py results --write
 
 # The schema and the table of every config key, from the typed specs.
 reference: .venv/run.stamp

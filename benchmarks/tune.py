@@ -46,8 +46,8 @@ TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
     "dpo": (
         {"beta": 0.1, "retain_weight": 2.5},
         {"beta": 0.5, "retain_weight": 2.5},
-        {"beta": 2.0, "retain_weight": 2.5},
-        {"beta": 0.5, "retain_weight": 5.0},
+        {"beta": 0.02, "retain_weight": 2.5},
+        {"beta": 0.05, "retain_weight": 5.0},
     ),
     "rmu": (
         {"row": 3, "coefficient": 2.0, "retain_weight": 10.0},

@@ -56,6 +56,8 @@ def test_a_stage_reaches_little(script: Path) -> None:
         ("measure_patching", "lens/patching.py"),
         ("decode_rows", "lens/distil.py"),  # how a lens was trained is in its file, not in tables
         ("decode_rows", "lens/decoders/raw.py"),  # a lens changes no other lens's table
+        ("record", "edits/conditions.py"),  # another attack must not record anything again
+        ("estimate_recovery", "report/page.py"),
         ("estimate", "report/page.py"),
         ("decide_claims", "report/figures.py"),
         ("record", "sae/training.py"),  # SAEs trained otherwise change files, not code

@@ -41,9 +41,11 @@ from residue.records.stream import stream_schema
 from residue.report.claims import claims
 from residue.report.depth import depth_table
 from residue.report.estimates import estimates
+from residue.report.recovery import Attack, recovery_table
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
+from residue.specs.conditions import StressSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.pretrain import PretrainSpec
@@ -192,6 +194,9 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "estimates": made,
         "claims": claims(made, sentences),
+        "recovery": recovery_table(
+            measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
+        ),
     }
 
 
@@ -214,6 +219,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "depth",
         "final_predictions",
         "claims",
+        "recovery",
     ],
 )
 def test_tables_have_the_documented_columns(
@@ -273,7 +279,8 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
     )
     keys = {key for key in arm if not isinstance(arm[key], (dict, list))}
     keys |= {f"base.{key}" for key in arm["base"]} | {f"steps[].{key}" for key in arm["steps"][0]}
-    assert set(documented()["arm.json"]) == keys
+    attacked = {"condition", "prefill"}  # tests/unit/edits/test_conditions.py reads those
+    assert set(documented()["arm.json"]) == keys | attacked
 
 
 def test_arch_and_head_have_the_documented_names() -> None:

@@ -46,8 +46,8 @@ class EstimandSpec:
     """For ``auc`` with a reference: subtract its value from each item before the groups are
     compared (the attack by a reference model), instead of one AUC from the other."""
     conditions: tuple[str, ...] = ("plain",)
-    """Conditions of an arm for which it is estimated, such as ``nf4``; one that the run does not
-    have is left out."""
+    """Conditions of an arm for which it is estimated, such as ``nf4``. Where the run has none of
+    them it is left out; some of them alone are an error, likely of a name."""
     reference_condition: Literal["plain", "same"] = "plain"
     """The reference as it is, or after the ``same`` attack as the arm."""
     only_known: bool = True

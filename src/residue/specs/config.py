@@ -187,7 +187,15 @@ class Config:
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
         measured.update(OF_PATCHING)
+        made = {PLAIN, *(c for name, spec in self.conditions.items() for c in spec.names(name))}
         for name, estimand in self.estimands.items():
+            absent = [each for each in estimand.conditions if each not in made]
+            if absent and len(absent) < len(estimand.conditions):
+                raise SpecError(
+                    f"estimands.{name}.conditions",
+                    f"nothing makes '{absent[0]}'; name conditions that are made: "
+                    f"{', '.join(sorted(made))}.",
+                )
             if estimand.metric not in measured:
                 raise SpecError(
                     f"estimands.{name}.metric",

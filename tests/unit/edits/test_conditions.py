@@ -227,7 +227,10 @@ def test_a_prefilled_arm_is_the_arm(tree: Path, edit_data: pd.DataFrame, shown: 
 
 
 def test_conditions_are_named_and_refused_in_the_config() -> None:
-    plan = read_config({"conditions": {"nf4": None, "relearn_other": {"arms": ["npo"]}}})
+    last = {"attacked_vs_oracle": {"conditions": ["relearn_other_60"]}}
+    plan = read_config(
+        {"conditions": {"nf4": None, "relearn_other": {"arms": ["npo"]}}, "estimands": last}
+    )
     names = ["relearn_other_5", "relearn_other_20", "relearn_other_60"]
     assert [c for *_, c in plan.attacked()] == names * 3
     assert plan.attack_of("relearn_other_20") == "relearn_other"
@@ -239,6 +242,10 @@ def test_conditions_are_named_and_refused_in_the_config() -> None:
         "base",
         "oracle",
     }
+    with pytest.raises(SpecError, match=r"conditions: nothing makes 'nf4'; .*relearn_other_5"):
+        read_config({"conditions": {"nf4": None}})
+    neither = {"nf4": None, "relearn_other": None}
+    assert read_config({"conditions": neither}).attacks() == []
     for conditions, said in (
         ({"gate_off": {"attack": "gate_off", "arms": ["npo"]}}, "no removable step"),
         ({"nf4": {"arms": ["nobody"]}}, "'nobody' is not an arm"),

@@ -137,8 +137,11 @@ def test_a_typing_mistake_in_any_key_is_refused(path: Path) -> None:
             read_config(wrong)
         # Names of arms, claims and estimands are the user's, and a column's name is checked against
         # the items; a wrong one breaks a relation.
-        if "where" not in keys and len(keys) != 2 or keys[0] not in ("arms", "claims", "estimands"):
+        if "where" not in keys and len(keys) != 2 or keys[0] not in NAMED:
             assert not SCHEMA.is_valid(wrong), keys
+
+
+NAMED = ("arms", "claims", "conditions", "estimands")
 
 
 def key_paths(data: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 class Objective:
     """Ascent on the forget items plus a term that holds the retain items."""
 
-    forget_weight: float = 1.0
-    """Share of the forget term: the mean over items of the answer's log-probability."""
+    forget_weight: float = 0.03
+    """Share of the forget term, the mean over items of the answer's log-probability. Nothing ends
+    its push, so a large share destroys; the default is what tuning chose (docs/tuning.md)."""
     retain_weight: float = 1.0
     """Share of the retain term, a mean per answer token of items that must stay right."""
     retain: Keep = "nll"
