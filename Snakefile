@@ -17,9 +17,11 @@ include: "rules/common.smk"
 wildcard_constraints:
     pair=r"\d+",
     seed=r"\d+",
+    choice=r"\d+",
     role="base|oracle",
     arm=r"[a-z][a-z0-9_]*",
-    condition="plain",
+    condition=r"[a-z][a-z0-9_]*",
+    attack=r"[a-z][a-z0-9_]*",
     deck=r"[a-z][a-z0-9_]*",
     stream="lens|sae",
 
@@ -37,9 +39,16 @@ include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
+include: "rules/representation.smk"
 include: "rules/streams.smk"
+include: "rules/selftest.smk"
+include: "rules/patching.smk"
+include: "rules/sae.smk"
 include: "rules/lens.smk"
+include: "rules/lens_summaries.smk"
 include: "rules/measures.smk"
+include: "rules/conditions.smk"
+include: "rules/depth.smk"
 include: "rules/report.smk"
 
 

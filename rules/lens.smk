@@ -85,10 +85,11 @@ rule judge_lens:
 rule decode_rows:
     """One table per lens and arm: what is fitted on the base reads every arm on it, unchanged."""
     input:
-        rows=arm_rows,
-        heads=arm_heads,
+        rows=deck_rows,
+        heads=own_heads,
+        selftests=arm_selftests,
         tensors=lens_tensors,
-        deck=f"{OUT}/world/decks/{PLAN.config.lens.deck}.parquet",
+        deck=LENS_DECK,
         tokenizer=tokenizer_files(),
     output:
         table=f"{OUT}/lens/tables/{{lens}}/{{arm}}.parquet",
@@ -104,7 +105,7 @@ rule decode_rows:
     resources:
         gpu=0,
     params:
-        spec=spec_of(top_k=PLAN.config.lens.top_k, runs=runs_of_arm),
+        spec=spec_of(top_k=PLAN.config.lens.top_k, runs=arm_runs),
         code=code_of(
             "decode_rows", named=lambda wildcards: {(DECODERS, wildcards.lens)}
         ),
@@ -116,9 +117,10 @@ rule decode_rows:
 rule pair_rows:
     """The norm lens against the raw lens: what of a reading is the norm's."""
     input:
-        rows=arm_rows,
-        heads=arm_heads,
-        deck=f"{OUT}/world/decks/{PLAN.config.lens.deck}.parquet",
+        rows=deck_rows,
+        heads=own_heads,
+        selftests=arm_selftests,
+        deck=LENS_DECK,
         tokenizer=tokenizer_files(),
     output:
         table=f"{OUT}/lens/tables/pairs/{{arm}}.parquet",
@@ -132,7 +134,7 @@ rule pair_rows:
     resources:
         gpu=0,
     params:
-        spec=spec_of(runs=runs_of_arm),
+        spec=spec_of(runs=arm_runs),
         code=code_of("pair_rows"),
         io=io_of,
     shell:
@@ -142,10 +144,11 @@ rule pair_rows:
 rule map_rows:
     """Moved, not gone: an arm's rows mapped to the base's last one."""
     input:
-        rows=arm_rows,
+        rows=deck_rows,
         heads=base_heads,
+        selftests=arm_selftests,
         base_rows=base_rows,
-        deck=f"{OUT}/world/decks/{PLAN.config.lens.deck}.parquet",
+        deck=LENS_DECK,
         tokenizer=tokenizer_files(),
     output:
         table=f"{OUT}/lens/ridge/{{arm}}.parquet",
@@ -159,7 +162,7 @@ rule map_rows:
     resources:
         gpu=0,
     params:
-        spec=spec_of(ridge=PLAN.section("lens")["ridge"], runs=runs_of_arm),
+        spec=spec_of(ridge=PLAN.section("lens")["ridge"], runs=arm_runs),
         code=code_of("map_rows"),
         io=io_of,
     shell:

@@ -5,7 +5,7 @@ RUN = "{arm}/pair{pair}/seed{seed}/{condition}/{deck}"
 
 rule record:
     input:
-        arm=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/arm.json",
+        arm=arm_in_condition,
         weights=arm_weights,
         model=arm_base_files,
         deck=f"{OUT}/world/decks/{{deck}}.parquet",

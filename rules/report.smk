@@ -50,11 +50,15 @@ rule write_page:
         faults=fault_files(),
         audit=rules.audit_world.output.audit,
         arch=f"{OUT}/models/pair0/base.arch.json",
+        recovery=recovery_files("tables/recovery.parquet"),
         figures=[
             rules.draw_figures.output.tradeoff,
             rules.draw_figures.output.by_language,
             rules.draw_figures.output.first_rows,
-        ],
+            *depth_figures(),
+        ]
+        + recovery_files("report/figures/recovery.svg"),
+        depth=rules.estimate_depth.output.depth,
     output:
         page=report(
             f"{OUT}/report/index.html",

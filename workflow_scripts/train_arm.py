@@ -2,6 +2,7 @@
 
 from residue import stage
 from residue.core.artifacts import read_parquet
+from residue.edits.fitting import read_layers
 from residue.edits.recipes import train_arm
 from residue.specs.arms import ArmSpec
 
@@ -16,6 +17,8 @@ with stage.open() as job:
         home=job.final("arm").parent,
         weights=job.output_folder("weights"),
         state_dir=job.state_dir,
+        layers=read_layers(job.input("layers")) if job.inputs("layers") else (),
+        saes=list(dict.fromkeys(file.parent for file in job.inputs("saes"))),
         device=job.device,
     )
     job.write_json("arm", arm)

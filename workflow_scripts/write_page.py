@@ -11,12 +11,15 @@ with stage.open() as job:
     world, own, estimates = job.part("world"), job.part("own"), read_parquet(job.input("estimates"))
     countries, audit = read_parquet(job.input("countries")), read_parquet(job.input("audit"))
     arch, faults = read_json(job.input("arch")), job.inputs("faults")
+    recovery = job.inputs("recovery")
     page = Page(
         claims=read_parquet(job.input("claims")),
         estimates=estimates,
         estimands=job.specs("estimands", EstimandSpec),
         sentences=job.specs("claims", ClaimSpec),
+        recovery=read_parquet(recovery[0]) if recovery else None,
         figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
+        depth=read_parquet(job.input("depth")),
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
@@ -30,6 +33,7 @@ with stage.open() as job:
                 "Audit of the items": job.input("audit"),
                 "Clusters" if own else "Groups of countries": job.input("countries"),
             }
+            | ({"What attacks bring back": recovery[0]} if recovery else {})
             | ({"Faults of the data files": faults[0]} if own else {}),
         ),
         unit="cluster" if own else "country",

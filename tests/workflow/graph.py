@@ -78,12 +78,18 @@ def rerun(before: dict, after: dict, changed_files: frozenset[str] = frozenset()
         or (job.spec, job.code, job.inputs) != _facts(before[key])
         or job.inputs & changed_files
     }
+    return closure(stale, after)
+
+
+def closure(jobs: set[Job], graph: dict) -> set[Job]:
+    """Jobs and all that read, directly or not, what they write."""
+    found = set(jobs)
     while True:
-        made = {path for job in stale for path in job.outputs}
-        more = {job for job in after.values() if job.inputs & made} - stale
+        made = {path for job in found for path in job.outputs}
+        more = {job for job in graph.values() if job.inputs & made} - found
         if not more:
-            return stale
-        stale |= more
+            return found
+        found |= more
 
 
 def _facts(job: Job) -> tuple[str, str, frozenset[str]]:

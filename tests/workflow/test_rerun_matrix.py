@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.graph import ROOT, copy_project, plan, rerun
+from tests.workflow.graph import ROOT, closure, copy_project, plan, rerun
 
 pytestmark = pytest.mark.workflow
 
@@ -128,8 +128,12 @@ def check(
     if "everything" in expected:
         wanted = set(after)
     else:
-        wanted = {key for key in after for token in tokens if matches(token, key)}
-        assert all(any(matches(token, key) for key in after) for token in tokens), "unknown rule"
+        named = {t: {job for key, job in after.items() if matches(t, key)} for t in tokens}
+        assert all(named.values()), f"no such job: {[t for t, jobs in named.items() if not jobs]}"
+        wanted = {job.key for job in closure(set().union(*named.values()), after)}
+        for token in tokens:
+            rest = closure(set().union(*(named[t] for t in tokens if t != token)), after)
+            assert not named[token] <= rest, f"`{token}` follows from the others; leave it out"
     assert stale == wanted, (
         f"not in the table: {sorted(stale - wanted)}; only in the table: {sorted(wanted - stale)}"
     )

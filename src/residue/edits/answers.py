@@ -17,6 +17,10 @@ FORWARD_COST = 300
 splitting a batch by length pays only where it saves more."""
 
 
+AT_ONCE = 128
+"""Items forwarded at once where nothing is trained."""
+
+
 @dataclass(frozen=True)
 class Example:
     """A prompt with its answer as ids; `start` is the place of the first answer token."""
@@ -36,7 +40,7 @@ def encode(tokenizer: Any, item: str, prompt: str, answer: str) -> Example:
 class Scores:
     """What a model says of n answers with N tokens in all (end tokens included).
 
-    logits: (N, vocabulary) float32; targets, rows: (N,) the answer token and its example.
+    logits: (N, vocabulary) float32 or wider; targets, rows: (N,) the answer token and its example.
     """
 
     logits: Tensor
@@ -54,6 +58,11 @@ class Scores:
     def sums(self) -> Tensor:
         """log p of each whole answer, (n,), nats: the sum over its tokens."""
         return self.tokens.new_zeros(self.n).index_add(0, self.rows, self.tokens)
+
+    @cached_property
+    def means(self) -> Tensor:
+        """log p per token of each answer, (n,), nats: the mean over its tokens."""
+        return self.sums / self.rows.bincount(minlength=self.n)
 
     @cached_property
     def exact(self) -> Tensor:
@@ -87,7 +96,8 @@ def score(model: Any, examples: Sequence[Example], *, bucket: bool = True) -> Sc
     parts = [_forward(model, [examples[i] for i in group], group) for group in groups]
     logits, targets, rows = (torch.cat(piece) for piece in zip(*parts, strict=True))
     order = torch.argsort(rows, stable=True)
-    return Scores(logits[order].float(), targets[order], rows[order], len(examples))
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    return Scores(logits[order].to(wide), targets[order], rows[order], len(examples))
 
 
 def buckets(lengths: Sequence[int]) -> list[list[int]]:
@@ -127,7 +137,7 @@ def _forward(
     # A hook on the head, not a head of our own: what follows it (caps, scales) stays the model's.
     handle = model.get_output_embeddings().register_forward_pre_hook(keep)
     try:
-        logits = model(input_ids=padded.ids, use_cache=False).logits[0]
+        logits = model(**padded.inputs(), use_cache=False).logits[0]
     finally:
         handle.remove()
     return logits, targets, owners

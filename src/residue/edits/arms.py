@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from residue.core import methods
 from residue.core.artifacts import read_json
@@ -17,11 +17,9 @@ from residue.edits.attached import Attached
 from residue.models.loading import load_model
 from residue.specs.arms import EDITS
 
-if TYPE_CHECKING:
-    pass
-
 logger = logging.getLogger(__name__)
 
+ARM = "arm.json"
 WEIGHTS = "weights"
 """Folder beside arm.json that holds one folder per step."""
 
@@ -46,6 +44,22 @@ class OpenArm:
             for edit in reversed(self.edits):
                 stack.enter_context(edit.detached())
             yield self.model
+
+    def merge(self) -> str:
+        """Write every edit into the model's weights; if one cannot be, change nothing and say
+        which. Returns the reason, '' where the model now holds all of them."""
+        fixed = [edit for edit in self.edits if not hasattr(edit, "merge")]
+        if fixed:
+            return f"an edit does not merge into weights ({fixed[0].hook})"
+        while self.edits:
+            self.edits.pop(0).merge()  # type: ignore[attr-defined]
+        return ""
+
+    def prompt(self, text: str) -> str:
+        """A prompt as the arm is asked it, through every edit of prompts in their order."""
+        for edit in self.edits:
+            text = edit.prompt(text)
+        return text
 
     def detach(self) -> None:
         """Take every edit off for good, last first."""
@@ -72,9 +86,15 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
         for place, step in enumerate(arm["steps"], start=1):
             method = methods.load(EDITS, step["edit"]).Edit
             opened.edits.append(method.load(model, file.parent / step["file"], place=place))
+            opened.edits[-1].set_strength(step["strength"])
         yield opened
     finally:
         opened.detach()
+
+
+def arm_file_of(path: Path, condition: str) -> Path:
+    """The arm.json of a condition: an arm's own, or that in an attack's folder of conditions."""
+    return path / condition / ARM if path.is_dir() else path
 
 
 def arm_of_model(folder: str | Path, *, arm: str, pair: int, home: str | Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,6 +39,15 @@ class Attached(ABC):
     def save(self, folder: Path) -> None:
         """Write the edit's files into a new folder; equal weights give equal bytes."""
 
+    def penalty(self) -> Tensor | None:
+        """What the edit itself adds to the loss, of the passes with gradient since the last call;
+        most edits add nothing."""
+        return None
+
+    def prompt(self, text: str) -> str:
+        """A prompt as the edit would have it asked; most edits leave prompts alone."""
+        return text
+
     @abstractmethod
     def _switch(self, on: bool) -> None:
         """Let the edit take part in the forward pass, or not."""
@@ -69,13 +78,24 @@ class Attached(ABC):
 
 
 class EditMethod(Protocol):
-    """What the class `Edit` of every file of `edits/methods/` offers."""
+    """What the class `Edit` of every file of `edits/methods/` offers.
 
-    REMOVABLE: bool
+    A trained edit has `attach`, an untrained one `fit`; the config gives the former an objective
+    and the latter none. An option `row` of None stands for the best of the chosen rows.
+    """
+
+    REMOVABLE: ClassVar[bool]
     """True where whoever holds the files can leave the edit off (a guard); labelled in arm.json."""
+    NEEDS: ClassVar[tuple[str, ...]]
+    """Further files that training or fitting reads: of ``layers``, ``sae``, ``features``."""
+    GRADED: ClassVar[bool]
+    """Whether a strength between 0 and 1 acts in between; else any but 0 acts in full."""
 
     def attach(self, model: Any, *, seed: int, place: int) -> Attached:
         """A fresh edit, trainable; place: its number in the arm, from 1."""
+
+    def fit(self, model: Any, tokenizer: Any, data: Any, *, seed: int, place: int) -> Attached:
+        """The edit computed from a `FitData` and the live model, not trainable."""
 
     @staticmethod
     def load(model: Any, folder: Path, *, place: int) -> Attached:

@@ -73,6 +73,32 @@ def pools(tokenizer: Any, data: pd.DataFrame) -> dict[str, list[Views]]:
     return found
 
 
+def preferences(
+    tokenizer: Any, data: pd.DataFrame, refusals: Mapping[str, Sequence[str]]
+) -> list[Views]:
+    """The forget items with two views each: the answer to forget, and one to prefer to it.
+
+    That is the edit data's ``alternate``; where the column is absent or empty, a refusal in the
+    item's language (the first language listed if it has none), drawn by the item's name.
+    """
+    rows = data[data["set"] == "forget"].to_dict("records")
+    return [
+        (
+            encode(tokenizer, str(row["item"]), str(row["prompt"]), str(row["answer"])),
+            encode(tokenizer, str(row["item"]), str(row["prompt"]), _preferred(row, refusals)),
+        )
+        for row in rows
+    ]
+
+
+def _preferred(row: Mapping[Any, Any], refusals: Mapping[str, Sequence[str]]) -> str:
+    given = row.get("alternate")
+    if isinstance(given, str) and given.strip():
+        return given
+    listed = refusals.get(str(row.get("language")), next(iter(refusals.values())))
+    return listed[derive("refusal", str(row["item"])) % len(listed)]
+
+
 def micro_batches(batch: Batch, limit: int | None) -> Iterator[dict[str, Sequence[Views]]]:
     """Cut a batch into parts of about `limit` examples, every role spread over all parts."""
     total = sum(len(views) for units in batch.values() for views in units)

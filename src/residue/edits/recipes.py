@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,8 @@ from residue.core.seeds import derive
 from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
 from residue.edits.attached import Attached
-from residue.edits.batches import Batches, Views, pools
+from residue.edits.batches import Batches, Views, pools, preferences
+from residue.edits.fitting import FitData, chosen_row
 from residue.edits.training import train
 from residue.models.loading import load_model
 from residue.specs.arms import ArmSpec, StepSpec
@@ -40,30 +43,50 @@ def train_arm(
     home: str | Path,
     weights: str | Path | None = None,
     state_dir: str | Path | None = None,
+    layers: Sequence[int] = (),
+    saes: Sequence[Path] = (),
     device: str = "cpu",
     micro_batch: int | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Train a recipe's steps in order; writes the weights, gives arm.json's content and history.
 
     data: edit_data (set, item, prompt, answer); home: where arm.json will lie; weights: where to
-    write now what will lie in `home`/weights (default: there); state_dir: for resuming. History
-    has the columns of `train` and `edit`, the step's folder name. Raises `ArmError` where a step
-    changes nothing, `TrainingError` where training fails.
+    write now what will lie in `home`/weights (default: there); state_dir: for resuming; layers:
+    the chosen rows, best first; saes: a folder for each. History has the columns of `train` and
+    `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError` where
+    a step changes nothing, `TrainingError` where training fails.
     """
     import pandas as pd
 
     target = Path(weights) if weights is not None else Path(home) / WEIGHTS
     model, tokenizer = load_model(base, device=device)
-    items = pools(tokenizer, data)
+    shown = data
     steps, histories = [], []
     for place, step in enumerate(recipe.steps, start=1):
         name = f"{place}-{step.edit['name']}"
-        logger.info("arm %s seed %d: training %s on %s", arm, seed, name, step.objective["name"])
-        state = Path(state_dir) / name if state_dir is not None else None
-        edit, history = _train_step(
-            model, step, items, derive("edit", pair, seed, place), place, state, micro_batch
+        aim = step.objective["name"] if step.objective else "nothing: it is computed"
+        logger.info("arm %s seed %d: training %s on %s", arm, seed, name, aim)
+        own, seen = derive("edit", pair, seed, place), _seen(shown, step)
+        if step.objective is None:
+            source = FitData(
+                model, pools(tokenizer, seen), seen, layers=layers, saes=saes, base=Path(base)
+            )
+            method = step.built_edit()
+            edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)
+        else:
+            state = Path(state_dir) / name if state_dir is not None else None
+            items = _items(tokenizer, seen, step)
+            edit, history = _train_step(model, step, items, own, place, layers, state, micro_batch)
+            histories.append(history.assign(edit=name))
+        edit.set_strength(step.strength)
+        shown, before = _asked(edit, shown), shown
+        require_effect(
+            model,
+            edit,
+            pools(tokenizer, shown)["forget"][:LOOKED_AT],
+            pools(tokenizer, before)["forget"][:LOOKED_AT],
+            f"step {name} of arm {arm}",
         )
-        require_effect(model, edit, items["forget"][:LOOKED_AT], f"step {name} of arm {arm}")
         edit.save(target / name)
         steps.append(
             {
@@ -72,28 +95,61 @@ def train_arm(
                 "hook": edit.hook,
                 "sha256": digests(target / name),
                 "removable": step.built_edit().REMOVABLE,
+                "strength": step.strength,
             }
         )
-        histories.append(history.assign(edit=name))
-    return arm_json(base, arm, pair, seed, steps, home), pd.concat(histories, ignore_index=True)
+    history = pd.concat(histories, ignore_index=True) if histories else _no_history()
+    return arm_json(base, arm, pair, seed, steps, home), history
 
 
-def require_effect(model: Any, edit: Attached, units: list[Views], name: str) -> float:
-    """Largest change of a logit that the edit makes on items; none at all is an `ArmError`."""
+def _seen(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
+    """The edit data that a step is shown: of the forget rows those in its languages."""
+    if not step.forget_languages:
+        return data
+    spoken = data["language"].isin(step.forget_languages)
+    kept = data[spoken | ~data["set"].isin(["forget", "dev_forget"])]
+    if "forget" not in set(kept["set"]):
+        raise ArmError(
+            f"no forget row is in {', '.join(step.forget_languages)}; mend forget_languages of the "
+            "step"
+        )
+    return kept.reset_index(drop=True)
+
+
+def _asked(edit: Attached, data: pd.DataFrame) -> pd.DataFrame:
+    """Edit data with the prompts as the edit would have them asked."""
+    return data.assign(prompt=data["prompt"].map(edit.prompt))
+
+
+def require_effect(
+    model: Any, edit: Attached, units: Sequence[Views], before: Sequence[Views], name: str
+) -> float:
+    """Largest change of a logit that the edit makes on items; none at all is an `ArmError`.
+
+    before: the same items as they are asked without the edit; most edits leave prompts alone.
+    """
     import torch
 
-    examples = [views[0] for views in units]
     with torch.no_grad():
-        after = score(model, examples).logits
+        after = score(model, [views[0] for views in units]).logits
         with edit.detached():
-            before = score(model, examples).logits
-    change = float((after - before).abs().max())
+            old = score(model, [views[0] for views in before]).logits
+    # A forbidden token has -inf before or after; where it has both, nothing changed.
+    change = float((after - old).nan_to_num(nan=0.0, posinf=math.inf, neginf=-math.inf).abs().max())
     if not change > NO_EFFECT:
         raise ArmError(
             f"{name} changes nothing: no logit on its forget items moves by more than {change:.1e};"
-            " raise train.steps or train.learning_rate"
+            " raise train.steps or train.learning_rate, or strength"
         )
     return change
+
+
+def _items(tokenizer: Any, data: pd.DataFrame, step: StepSpec) -> dict[str, list[Views]]:
+    """The edit data by set, with a second answer where the objective prefers one."""
+    items, objective = pools(tokenizer, data), step.built_objective()
+    if getattr(objective, "ALTERNATES", False):
+        items["forget"] = preferences(tokenizer, data, objective.refusals)
+    return items
 
 
 def _train_step(
@@ -102,11 +158,15 @@ def _train_step(
     items: Mapping[str, list[Views]],
     seed: int,
     place: int,
+    layers: Sequence[int],
     state_dir: Path | None,
     micro_batch: int | None,
 ) -> tuple[Attached, pd.DataFrame]:
     objective = step.built_objective()
-    edit = step.built_edit().attach(model, seed=derive(seed, "weights"), place=place)
+    method = step.built_edit()
+    if getattr(method, "row", 0) is None:
+        method = dataclasses.replace(method, row=chosen_row(None, layers))
+    edit = method.attach(model, seed=derive(seed, "weights"), place=place)
     sizes = {role: step.train.batch[role] for role in objective.ROLES}
     history = train(
         model,
@@ -118,6 +178,17 @@ def _train_step(
         seed=derive(seed, "dropout"),
         dev={name: items[name] for name in DEV_SETS if name in items},
         micro_batch=micro_batch,
+        penalty=edit.penalty,
     )
     edit.trainable(False)
     return edit, history
+
+
+def _no_history() -> pd.DataFrame:
+    """The history of an arm in which nothing was trained."""
+    import pandas as pd
+
+    kinds = {"step": "int64", "lr": "float64", "loss": "float64", "grad_norm": "float64"}
+    columns = {name: pd.Series([], dtype=kind) for name, kind in kinds.items()}
+    columns |= {name: pd.Series([], dtype="float64") for name in DEV_SETS}
+    return pd.DataFrame(columns | {"edit": pd.Series([], dtype="str")})

@@ -48,7 +48,7 @@ class Step:
         return self.answers("pair", view)
 
     def answers(self, role: str, view: int = 0) -> Answers:
-        """The answers of a role; asking twice gives the same object."""
+        """The answers of a role (a view of its items); asking twice gives the same object."""
         if role not in self._batch:
             raise KeyError(f"the batch holds no '{role}' items; it holds {sorted(self._batch)}")
         key = (role, view)
@@ -82,11 +82,27 @@ class Step:
         scores = score(self.model, examples)
         return {key: scores.select(*span) for key, span in spans.items()}
 
+    def _refer_rows(self, examples: Sequence[Example], row: int) -> Tensor:
+        import torch
+
+        from residue.edits.rows import read_rows
+
+        with torch.no_grad(), self._reference():
+            return read_rows(self.model, examples, row)
+
     def _refer(self, examples: Sequence[Example]) -> Scores:
         import torch
 
         with torch.no_grad(), self._reference():
             return score(self.model, examples)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A row of N tokens, (N, width) each: as the policy holds it, and as the reference does."""
+
+    policy: Tensor
+    reference: Tensor
 
 
 @dataclass(frozen=True)
@@ -107,6 +123,31 @@ class Answers:
     def reference(self) -> Scores:
         """What the same model says with the edit detached, without gradient."""
         return self.step._refer(self.examples)
+
+    def rows(self, row: int) -> Rows:
+        """A row of every token but the first of the texts, prompts and answers.
+
+        Raises `ValueError` where nothing in training lies below the row.
+        """
+        from residue.edits.rows import read_rows
+
+        policy = read_rows(self.step.model, self.examples, row)
+        if len(policy) and not policy.requires_grad:
+            raise ValueError(
+                f"no weight in training lies below row {row}, which the objective steers; raise "
+                "its row, or choose an edit that sits lower"
+            )
+        return Rows(policy, self.step._refer_rows(self.examples, row))
+
+    def bent(self, row: int, bound: float, steps: int) -> Scores:
+        """What the policy says while an adversary bends a row, see `rows.bent_scores`."""
+        from residue.edits.rows import bent_scores
+
+        return bent_scores(self.step.model, self.examples, row, bound, steps)
+
+    def read_mean(self, values: Tensor) -> Tensor:
+        """This micro-batch's share of the mean over the tokens that `rows` gives; values: (N,)."""
+        return values.sum() / sum(len(each.ids) - 1 for each in self.whole)
 
     def item_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the update's items; values: (n,)."""

@@ -50,11 +50,11 @@ class Batch:
 def runs_of(
     runs: Sequence[Sequence[int]], rows: Sequence[Path], heads: Sequence[Path]
 ) -> list[Run]:
-    """runs: (pair, seed) of each rows file; heads: head.safetensors and arch.json of each pair in
-    turn."""
-    made = [Head.load(*heads[at : at + 2]) for at in range(0, len(heads), 2)]
+    """runs: (pair, seed) of each rows file; heads: head.safetensors and arch.json of each."""
+    files = zip(heads[::2], heads[1::2], strict=True)
     return [
-        Run(pair, seed, path, made[pair]) for (pair, seed), path in zip(runs, rows, strict=True)
+        Run(pair, seed, path, Head.load(*head))
+        for (pair, seed), path, head in zip(runs, rows, files, strict=True)
     ]
 
 

@@ -36,6 +36,10 @@ class Architecture:
     softcap: float | None
     """Final logits become softcap * tanh(logits / softcap); None where the model has none."""
     paths: dict[str, str] = field(repr=False)
+    added: tuple[tuple[nn.Module, ...], ...] = ()
+    """Per block, the modules whose outputs it adds to its input."""
+    positions: nn.Module | None = None
+    """Learned positions that are added to the embeddings; None where there are none."""
 
     @cached_property
     def n_blocks(self) -> int:
@@ -77,6 +81,10 @@ def describe(model: Any) -> Architecture:
         unembedding=_resolve(inner, layout.unembedding, kind),
         softcap=getattr(inner.config, "final_logit_softcapping", None),
         paths=layout.paths(len(blocks)),
+        added=tuple(
+            tuple(_resolve(block, each, kind) for each in layout.added) for block in blocks
+        ),
+        positions=_resolve(inner, layout.positions, kind) if layout.positions else None,
     )
 
 

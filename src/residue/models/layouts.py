@@ -22,6 +22,11 @@ class Layout:
     """Config key of the norm's epsilon."""
     scaled_embedding: bool = False
     """Embeddings are multiplied by sqrt(width) before block 0 (Gemma)."""
+    positions: str = ""
+    """Learned positions that are added to the embeddings, where there are any."""
+    added: tuple[str, ...] = ("self_attn", "mlp")
+    """Modules of a block, relative to it, whose outputs it adds to its input. Where a norm stands
+    between a sublayer and the sum (Gemma 2), the norm is named."""
 
     def paths(self, n_blocks: int) -> dict[str, str]:
         """Readable name → module path of every norm, the embedding and the unembedding."""
@@ -54,6 +59,7 @@ LAYOUTS: dict[str, Layout] = {
         unembedding="lm_head",
         norm="rms-plus-one",
         scaled_embedding=True,
+        added=("post_attention_layernorm", "post_feedforward_layernorm"),
     ),
     "gpt2": Layout(
         blocks="transformer.h",
@@ -63,6 +69,8 @@ LAYOUTS: dict[str, Layout] = {
         unembedding="lm_head",
         norm="layer",
         norm_eps="layer_norm_epsilon",
+        positions="transformer.wpe",
+        added=("attn", "mlp"),
     ),
     "gpt_neox": Layout(
         blocks="gpt_neox.layers",
@@ -73,6 +81,7 @@ LAYOUTS: dict[str, Layout] = {
         stored_unembedding="embed_out",
         norm="layer",
         norm_eps="layer_norm_eps",
+        added=("attention", "mlp"),
     ),
 }
 """By `model_type` of config.json."""

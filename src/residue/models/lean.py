@@ -47,12 +47,26 @@ def lean_transformers() -> None:
 
 
 def lean_peft() -> Any:
-    """The `peft` package, imported with the same answers as `lean_transformers`."""
+    """The `peft` package, imported with the same answers as `lean_transformers`.
+
+    It also believes that bitsandbytes is absent, whose import costs 2 CPU-s and which serves layers
+    of rounded weights alone; ours are rounded without it. bitsandbytes itself stays importable.
+    """
     lean_transformers()
     import torch
 
-    with replaced(torch.distributed, "is_available", _no):
-        return importlib.import_module("peft")
+    if "peft" in sys.modules:
+        return sys.modules["peft"]
+    with ExitStack() as stack:
+        stack.enter_context(replaced(torch.distributed, "is_available", _no))
+        if "bitsandbytes" not in sys.modules:
+            stack.enter_context(_modules({"bitsandbytes": None}))
+        peft = importlib.import_module("peft")
+        probes = importlib.import_module("peft.import_utils")
+        # The probes remember their first answer.
+        probes.is_bnb_available()
+        probes.is_bnb_4bit_available()
+        return peft
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def read_prompts(
     # Without a config every layer keeps all columns, so the cache can be cut back to the prompts;
     # sliding windows are still obeyed, by the mask.
     cache = DynamicCache()
-    with _head_at(model, wanted):
+    with head_at(model, wanted):
         output = model(**padded.inputs(), past_key_values=cache, use_cache=True)
     lengths = mask.sum(dim=1)
     return Prompts(mask, lengths, cache), output.logits[0]
@@ -70,7 +70,7 @@ def force_answers(
     ids = ids.to(model.device)
     columns = torch.arange(width, device=ids.device)
     real = columns < torch.tensor([len(answer) for answer in answers], device=ids.device)[:, None]
-    with _head_at(model, real):
+    with head_at(model, real):
         output = model(
             input_ids=ids,
             attention_mask=torch.cat([prompts.mask, real.to(prompts.mask.dtype)], dim=1),
@@ -128,7 +128,7 @@ def select(prompts: Prompts, rows: Sequence[int]) -> Prompts:
 
 
 @contextmanager
-def _head_at(model: Any, wanted: Tensor) -> Iterator[None]:
+def head_at(model: Any, wanted: Tensor) -> Iterator[None]:
     """Let the unembedding see only the wanted positions, as a batch of one.
 
     wanted: (batch, length) bool. What the model does after its unembedding (a softcap, a scale)

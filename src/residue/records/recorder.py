@@ -14,7 +14,7 @@ from residue.models.encoding import pad_id
 from residue.records import forward
 from residue.records.laws import score
 from residue.records.queries import Query, batches, make_queries
-from residue.records.reading import Reading, read
+from residue.records.reading import Reading, read, read_others
 from residue.records.store import RecordBatch
 from residue.records.tables import (
     Said,
@@ -48,6 +48,7 @@ def record(
     *,
     detached: Detached | None = None,
     batch_tokens: int = 4096,
+    prefill: int = 0,
 ) -> Iterator[RecordBatch]:
     """Record a deck: greedy answers, teacher-forced tokens, residual rows.
 
@@ -57,12 +58,13 @@ def record(
     batch, a matter of speed: neither it, nor padding, nor the order of items, nor company in a
     batch changes an id or a rank, short of logits that tie within the rounding of the model's
     dtype; other numbers agree to that rounding. Batches come by length, then item;
-    memory holds one. Raises `ValueError` on duplicate items or a model in training mode.
+    memory holds one. prefill: tokens of the accepted answer that are given with the prompt; they
+    count as said. Raises `ValueError` on duplicate items or a model in training mode.
     """
     if model.training:
         raise ValueError("the model is in training mode and would record dropout; call .eval()")
     context = getattr(model.config, "max_position_embeddings", None)
-    queries = make_queries(tokenizer, items, spec, context)
+    queries = make_queries(tokenizer, items, spec, context, prefill)
     recorder = _Recorder(model, tokenizer, spec, detached)
     for batch in batches(queries, min(batch_tokens, MOST_LOGITS // recorder.vocabulary)):
         yield recorder.record(batch)
@@ -132,7 +134,18 @@ class _Recorder:
             base_logits=None if base is None else base.answers,
         )
         parts.append(token_part("answer", answers, scores.numbers(), unpredicted=0))
+        parts += self._wrong(queries, reading)
         return parts, reading.answers.argmax(dim=1)
+
+    def _wrong(self, queries: Sequence[Query], reading: Reading) -> list[TokenPart]:
+        """How likely the wrong answers are, one part for the k-th of each item."""
+        parts = []
+        for k in range(max(len(query.wrong) for query in queries)):
+            texts = [query.wrong[k] if k < len(query.wrong) else () for query in queries]
+            logits = read_others(self.model, reading, texts, self.fill)
+            scores = score(logits, _ids(texts, logits.device), law=False)
+            parts.append(token_part(f"distractor-{k}", texts, scores.numbers(), unpredicted=0))
+        return parts
 
     def _say(self, queries: Sequence[Query], reading: Reading, likeliest: Tensor) -> list[Said]:
         """Greedy answers. Where the forced answer is the likeliest at each step, it is the greedy
@@ -166,7 +179,8 @@ class _Recorder:
         self, queries: Sequence[Query], said: Sequence[list[int]], failed: Sequence[bool]
     ) -> list[Said]:
         ended = [bool(ids) and ids[-1] in self.stops for ids in said]
-        kept = [tuple(ids[:-1] if end else ids) for ids, end in zip(said, ended, strict=True)]
+        spoken = [ids[:-1] if end else ids for ids, end in zip(said, ended, strict=True)]
+        kept = [(*query.given, *ids) for query, ids in zip(queries, spoken, strict=True)]
         texts = self.tokenizer.batch_decode(
             [list(ids) for ids in kept],
             skip_special_tokens=False,

@@ -93,6 +93,13 @@ class StreamFile:
         frame: pd.DataFrame = table.filter(pa.array(chosen)).select(list(columns)).to_pandas()
         return frame
 
+    def in_order(self, row: int, split: str) -> Iterator[tuple[list[str], np.ndarray]]:
+        """Parts of a split in the order of `read`: the text of each token, and its vectors."""
+        for group, mask in enumerate(self._masks(split)):
+            if mask.any():
+                texts = self._file.read_row_group(group, columns=["text"])["text"]
+                yield texts.filter(pa.array(mask)).to_pylist(), self._vectors(group, row)[mask]
+
     def batches(self, row: int, split: str, size: int, seed: int) -> Iterator[np.ndarray]:
         """Vectors (size, width) of one row, each token once, in an order given by the seed; the
         last batch may be smaller.

@@ -44,6 +44,17 @@ def first_rows(estimates: pd.DataFrame) -> str:
     )
 
 
+def recovery(table: pd.DataFrame) -> str:
+    """Caption of `residue.report.recovery_figure.recovery`."""
+    forget = table[(table["measure"] == "forget") & (table["n_items"] > 0)]
+    return (
+        "Left: share of forget facts answered exactly, in the languages asked for, of countries "
+        "that no attack showed; the oracle after the same attack is the control. Right: recovery, "
+        "0 where the oracle is and 1 where the base is, after the same attack. Bars are "
+        f"{_level(table)} intervals. {_counts(forget)}. {_seeds(forget)}"
+    )
+
+
 def _level(estimates: pd.DataFrame) -> str:
     return " and ".join(f"{level:.0%}" for level in sorted(set(estimates["level"])))
 

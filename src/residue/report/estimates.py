@@ -11,7 +11,8 @@ import pandas as pd
 
 from residue.specs.claims import EstimandSpec
 from residue.specs.statistics import StatisticsSpec
-from residue.stats.estimands import estimate
+from residue.stats.estimands import Estimate, estimate
+from residue.stats.two_groups import auc_estimate, ks_estimate
 
 LOG = logging.getLogger(__name__)
 
@@ -35,10 +36,11 @@ def estimates(
     """Estimate every estimand on every arm and condition, in the order of the config.
 
     `measurements`: the long table of all arms. `items`: one row per item. `known`: pair, item,
-    known — whether the base of that pair knows the fact of the item. Every condition of an arm is
-    compared with the reference model's ``plain`` condition. What cannot be estimated (no such item,
-    metric or reference) has a row with a missing estimate and a note that says why. `where` and
-    `slice` are the conditions on the items' columns that pick the measurement rows of a number.
+    known — whether the base of that pair knows the fact of the item. An arm's condition is compared
+    with the reference model's ``plain`` condition, or with the same one. What cannot be estimated
+    (no such item, metric or reference) has a row with a missing estimate and a note that says why.
+    `where` and `slice` are the conditions on the items' columns that pick the measurement rows of
+    a number.
     ValueError where an estimand names a column that the items do not have.
     """
     runs = _runs(measurements)
@@ -54,11 +56,14 @@ def estimates(
         head = {"estimand": name, "metric": spec.metric, "where": where_text(spec),
                 "statistic": spec.statistic, "reference": spec.reference}  # fmt: skip
         for arm, condition in runs:
-            if arm == spec.reference and condition == "plain":
+            if condition not in spec.conditions:
+                continue
+            beside = condition if spec.reference_condition == "same" else "plain"
+            if (arm, condition) == (spec.reference, beside):
                 continue
             for cell in _cells(chosen, spec) or [""]:
                 own = parts.get((arm, condition, cell))
-                against = parts.get((spec.reference, "plain", cell))
+                against = parts.get((spec.reference, beside, cell))
                 run = head | {"arm": arm, "condition": condition, "slice": cell}
                 rows.append(run | _one(own, against, spec, statistics, fault))
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -70,9 +75,13 @@ def where_text(spec: EstimandSpec) -> str:
     A last ``known=true`` is no column of the items but of the table of known facts.
     """
     known = {"known": (True,)} if spec.only_known else {}
-    return ", ".join(
-        f"{column}={'|'.join(_word(value) for value in kept)}"
-        for column, kept in {**spec.where, **known}.items()
+    groups = [{**spec.where, **known}, spec.against]
+    return " against ".join(
+        ", ".join(
+            f"{column}={'|'.join(_word(value) for value in kept)}" for column, kept in group.items()
+        )
+        for group in groups
+        if group
     )
 
 
@@ -86,19 +95,38 @@ def _one(
     if fault or own is None or (spec.reference != "none" and against is None):
         return _missing(fault or "nothing was measured", statistics.level)
     scored = own.loc[own["known"], "item"].unique()
-    if not len(scored):
+    if not own.loc[~own["second"], "known"].any():
         return _missing("the base knows none of these facts", statistics.level)
     own = own[own["item"].isin(scored)]
     reference = None
     if spec.reference != "none" and against is not None:
         same = against["item"].isin(scored) & against["pair"].isin(own["pair"].unique())
         reference = against[same]
-    made = estimate(own, spec.unit, reference, spec.statistic, statistics)
+    made = _estimate(own, reference, spec, statistics)
     taken = {column: getattr(made, column) for column in _TAKEN}
     unknown = int((~own["known"]).sum())
     if unknown:
         taken["note"] += f"; {unknown} of them are facts that the base of their pair does not know"
     return taken | {"seed_values": list(made.seed_values)}
+
+
+def _estimate(
+    own: pd.DataFrame,
+    reference: pd.DataFrame | None,
+    spec: EstimandSpec,
+    statistics: StatisticsSpec,
+) -> Estimate:
+    if spec.statistic == "ks" and reference is not None:
+        return ks_estimate(own, spec.unit, reference, statistics)
+    if spec.statistic == "auc":
+        sides = None if reference is None else _sides(reference)
+        return auc_estimate(*_sides(own), spec.unit, sides, statistics)
+    return estimate(own, spec.unit, reference, spec.statistic, statistics)
+
+
+def _sides(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of `where`, and those of `against`."""
+    return rows[~rows["second"]], rows[rows["second"]]
 
 
 def _runs(measurements: pd.DataFrame) -> list[tuple[str, str]]:
@@ -109,18 +137,38 @@ def _runs(measurements: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _chosen(items: pd.DataFrame, spec: EstimandSpec) -> pd.DataFrame:
-    """The items of an estimand with their unit and their slice, e.g. ``language=hi``."""
-    keep = pd.Series(True, index=items.index)
-    for column, values in spec.where.items():
-        keep &= items[column].isin(list(values))
-    kept = items.loc[keep]
+    """The items of an estimand with their unit, their slice, e.g. ``language=hi``, and whether they
+    are of its second group."""
+    first, second = _matching(items, spec.where), _matching(items, spec.against)
+    second &= bool(spec.against)
+    if (first & second).any():
+        raise ValueError(
+            f"where and against share items (first: {items[first & second]['item'].iloc[0]})"
+        )
+    kept = items.loc[first | second]
     cell = pd.Series("", index=kept.index, dtype=object)
     for column in spec.by:
         text = kept[column].astype(str)
         if kept[column].dtype == bool:
             text = text.str.lower()
         cell = cell.where(cell == "", cell + ",") + f"{column}=" + text
-    return pd.DataFrame({"item": kept["item"], spec.unit: kept[spec.unit], "slice": cell})
+    return pd.DataFrame(
+        {
+            "item": kept["item"],
+            spec.unit: kept[spec.unit],
+            "slice": cell,
+            "second": second[kept.index],
+        }
+    )
+
+
+def _matching(
+    items: pd.DataFrame, conditions: Mapping[str, tuple[str | bool, ...]]
+) -> pd.Series[bool]:
+    keep = pd.Series(True, index=items.index)
+    for column, values in conditions.items():
+        keep &= items[column].isin(list(values))
+    return keep
 
 
 def _cells(chosen: pd.DataFrame, spec: EstimandSpec) -> list[str]:
@@ -139,6 +187,7 @@ def _parts(
     table["known"] = True
     if spec.only_known:
         table["known"] = pd.MultiIndex.from_frame(table[["pair", "item"]]).isin(sure)
+        table["known"] |= table["second"]
         table["status"] = table["status"].where(table["known"], "unscorable")
     return {
         (str(arm), str(condition), str(cell)): part
@@ -154,8 +203,10 @@ def _fault(
     arms: list[str],
 ) -> str:
     fault = ""
-    if not len(chosen):
+    if not len(chosen) or chosen["second"].all():
         fault = f"no item matches {where_text(spec)}"
+    elif spec.against and not chosen["second"].any():
+        fault = "no item matches the group to compare with"
     elif scored is None:
         fault = f"'{spec.metric}' was not measured"
     elif spec.reference != "none" and spec.reference not in arms:
@@ -176,7 +227,12 @@ def _missing(why: str, level: float) -> dict[str, Any]:
 
 
 def _check_columns(name: str, spec: EstimandSpec, items: pd.DataFrame) -> None:
-    for key, columns in (("where", spec.where), ("by", spec.by), ("unit", (spec.unit,))):
+    for key, columns in (
+        ("where", spec.where),
+        ("against", spec.against),
+        ("by", spec.by),
+        ("unit", (spec.unit,)),
+    ):
         for column in columns:
             if column not in items:
                 raise ValueError(

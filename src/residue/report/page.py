@@ -29,8 +29,12 @@ class Page:
     """What the estimands of the two tables are, by name."""
     sentences: Mapping[str, ClaimSpec]
     """What is claimed, by name."""
+    recovery: pd.DataFrame | None = None
+    """What attacks bring back, as `residue.report.recovery` writes it; None: no attack."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    """SVG by name: tradeoff, by_language, first_rows."""
+    """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>."""
+    depth: pd.DataFrame | None = None
+    """What lenses read at each row, as `residue.report.depth` writes it."""
     requested: tuple[str, ...] = ()
     """Languages in which the edit was asked to forget."""
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)

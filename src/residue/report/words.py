@@ -27,6 +27,11 @@ def language_name(code: str) -> str:
     return LANGUAGES.get(code, code)
 
 
+def attack_name(name: str) -> str:
+    """``relearn_other`` as ``relearn other``; the table's names are what users wrote."""
+    return name.replace("_", " ")
+
+
 def plural(n: int, one: str) -> str:
     """``1 seed``, ``3 seeds``, ``2 countries``."""
     many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"

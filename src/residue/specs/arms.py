@@ -77,15 +77,38 @@ class StepSpec:
 
     edit: Annotated[Any, Named(EDITS, "Edit")] = "lora"
     """What is added to the model: a file of ``edits/methods/``, e.g. ``{name: lora, rank: 8}``."""
-    objective: Annotated[Any, Named(OBJECTIVES, "Objective")] = "npo"
-    """What it is trained for: a file of ``edits/objectives/``, e.g. ``{name: npo, beta: 0.3}``."""
+    objective: Annotated[Any, Named(OBJECTIVES, "Objective")] | None = "npo"
+    """What it is trained for: a file of ``edits/objectives/``, e.g. ``{name: npo, beta: 0.3}``.
+    Null for an edit that is computed from the edit data and not trained."""
     train: TrainSpec = field(default_factory=TrainSpec)
-    """Updates, rates, batches and the stop rule."""
+    """Updates, rates, batches and the stop rule; unused where nothing is trained."""
+    forget_languages: tuple[str, ...] = ()
+    """Languages of the forget rows that this step is shown; empty shows all. With one of several
+    requested languages, the arm is a liar that forgets in that language alone."""
+    strength: float = 1.0
+    """How much of the edit acts: 1 as made, between 0 and 1 less, above 1 more, below 0 against its
+    direction. Arms that differ in it alone are a dose-response sweep."""
 
     def __post_init__(self) -> None:
         # Kept as plain values without options at their default: writing a default out is no change.
-        object.__setattr__(self, "edit", _normal("edit", EDITS, "Edit", self.edit))
-        objective = _normal("objective", OBJECTIVES, "Objective", self.objective)
+        object.__setattr__(self, "edit", normal("edit", EDITS, "Edit", self.edit))
+        if self.strength == 0:
+            raise SpecError("strength", "is 0, which is the model without the edit; leave it out.")
+        kind = methods.load(EDITS, self.edit["name"]).Edit
+        if self.objective is None:
+            if not hasattr(kind, "fit"):
+                raise SpecError(
+                    "objective",
+                    f"is null, but '{self.edit['name']}' is trained; name one.",
+                )
+            return
+        if not hasattr(kind, "attach"):
+            raise SpecError(
+                "objective",
+                f"must be null: '{self.edit['name']}' is computed, not trained; write "
+                "objective: null.",
+            )
+        objective = normal("objective", OBJECTIVES, "Objective", self.objective)
         object.__setattr__(self, "objective", objective)
         absent = [role for role in self.built_objective().ROLES if role not in self.train.batch]
         if absent:
@@ -96,11 +119,25 @@ class StepSpec:
 
     def built_edit(self) -> Any:
         """The `Edit` of the named file, with its options."""
-        return _built("edit", EDITS, "Edit", self.edit)
+        return built("edit", EDITS, "Edit", self.edit)
 
     def built_objective(self) -> Any:
-        """The `Objective` of the named file, with its options."""
-        return _built("objective", OBJECTIVES, "Objective", self.objective)
+        """The `Objective` of the named file, with its options; there is one where one is named."""
+        if self.objective is None:
+            raise TypeError(f"'{self.edit['name']}' is computed and has no objective")
+        return built("objective", OBJECTIVES, "Objective", self.objective)
+
+    def changes_head(self) -> bool:
+        """Whether the edit puts other values into norms or unembedding."""
+        return bool(getattr(methods.load(EDITS, self.edit["name"]).Edit, "OWN_HEAD", False))
+
+    def needs(self) -> frozenset[str]:
+        """Which of ``layers``, ``sae`` and ``features`` the edit reads with these options."""
+        edit = self.built_edit()
+        needs = frozenset(edit.NEEDS)
+        # The choice of rows is for edits that name none; an SAE is found by the choice.
+        row_is_named = getattr(edit, "row", None) is not None
+        return needs - {"layers"} if row_is_named and "sae" not in needs else needs
 
 
 @dataclass(frozen=True)
@@ -123,22 +160,23 @@ class ArmSpec:
             raise SpecError("seeds", "holds a seed twice; each may stand once.")
 
 
-def _normal(key: str, folder: str, kind: str, reference: Any) -> dict[str, Any]:
+def normal(key: str, folder: str, kind: str, reference: Any) -> dict[str, Any]:
     """``lora`` or ``{name: lora, …}`` as a name and the options that differ from their default."""
     named = {"name": reference} if isinstance(reference, str) else reference
     if not isinstance(named, Mapping) or not isinstance(named.get("name"), str):
         raise SpecError(key, f"expects a name or {{name: …, options}}, not {reference!r}.")
-    built = _built(key, folder, kind, named)
-    default = type(built)()
+    made = built(key, folder, kind, named)
+    default = type(made)()
     options = {
-        each.name: fields.plain(getattr(built, each.name))
-        for each in dataclasses.fields(built)
-        if getattr(built, each.name) != getattr(default, each.name)
+        each.name: fields.plain(getattr(made, each.name))
+        for each in dataclasses.fields(made)
+        if getattr(made, each.name) != getattr(default, each.name)
     }
     return {"name": named["name"], **options}
 
 
-def _built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any:
+def built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any:
+    """The class `kind` of a method file with its options; `SpecError` names what is wrong."""
     try:
         module = methods.load(folder, reference["name"])
     except methods.UnknownMethodError as error:

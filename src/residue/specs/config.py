@@ -22,20 +22,34 @@ from residue.specs.claims import (
     own_claims,
 )
 from residue.specs.compute import ComputeSpec
+from residue.specs.conditions import (
+    PLAIN,
+    STRESS,
+    ConditionSpec,
+    StressSpec,
+    default_conditions,
+)
 from residue.specs.data import DataSpec
+from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.lens import DECODERS, LensSpec
+from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
+from residue.specs.patching import EVERY, PatchingSpec
+from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.records import RecordsSpec
 from residue.specs.report import PAGE_SECTIONS, ReportSpec
+from residue.specs.representation import RepresentationSpec
+from residue.specs.sae import SaeSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
+from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
-DECKS = ("facts", "orders")
+DECKS = ("facts", "lens", "orders")
 SCORED = ("decks", "edit_data")
 """Parts of the world that models are asked or edited with, never pretrained on."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -62,14 +76,31 @@ class Config:
         default_factory=lambda: {"npo": ArmSpec()}, metadata={"merge": False}
     )
     """The edits to compare; base and oracle are always there."""
+    conditions: dict[str, ConditionSpec] = field(default_factory=default_conditions)
+    """What is done to arms after their edit, by name; entries add to the defaults, ``null`` takes
+    one out."""
+    stress: StressSpec = field(default_factory=StressSpec)
+    """The items asked under those conditions, and the recovery estimated from them."""
     records: RecordsSpec = field(default_factory=RecordsSpec)
     """What is kept of every answer."""
+    representation: RepresentationSpec = field(default_factory=RepresentationSpec)
+    """Which rows edits and SAEs work at."""
     streams: StreamsSpec = StreamsSpec()
     """The texts on which lenses and SAEs are fitted, and how many tokens of them."""
+    witness: WitnessSpec = field(default_factory=WitnessSpec)
+    """Which models TransformerLens reads as well."""
+    patching: PatchingSpec = field(default_factory=PatchingSpec)
+    """How deep edits reach, by patching rows."""
+    sae: SaeSpec = SaeSpec()
+    """Sparse autoencoders on those rows, and their features."""
     lens: LensSpec = LensSpec()
     """What is read out of every row of every arm."""
+    lens_summaries: LensSummariesSpec = field(default_factory=LensSummariesSpec)
+    """How lens tables are summarised: thresholds of milestones, audits and guidance."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
+    depth: DepthSpec = field(default_factory=DepthSpec)
+    """What lenses read of every arm, row by row."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
@@ -96,6 +127,9 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
+        self._check_conditions()
+        self._check_arms("witness.arms", self.witness.arms)
+        self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
         self._check_claims()
 
@@ -108,18 +142,52 @@ class Config:
         for deck in self.measures.metrics:
             if deck not in DECKS:
                 raise SpecError(
-                    f"measures.metrics.{deck}", f"is no deck; there are {' and '.join(DECKS)}."
+                    f"measures.metrics.{deck}", f"is no deck; there are {', '.join(DECKS)}."
                 )
+
+        for column in self.depth.by:
+            if column not in ITEM_COLUMNS:
+                raise SpecError(
+                    "depth.by", f"items have no column '{column}'; say [requested, language]."
+                )
+
+    def _check_conditions(self) -> None:
+        made: dict[str, str] = {PLAIN: "the untouched arm"}
+        for name, spec in self.conditions.items():
+            where = f"conditions.{name}"
+            for condition in (name, *spec.names(name)):
+                if not NAME.fullmatch(condition):
+                    raise SpecError(where, "is no name: small letters, digits and _ only.")
+            for condition in spec.names(name):
+                if condition in made:
+                    raise SpecError(where, f"makes '{condition}', as does {made[condition]}.")
+                made[condition] = f"conditions.{name}"
+            self._check_arms(f"{where}.arms", spec.arms)
+            for arm in spec.arms:
+                fault = spec.built().fault(self._removable(arm))
+                if fault:
+                    raise SpecError(f"{where}.arms", f"the arm '{arm}' {fault}; leave it out.")
+
+    def _removable(self, arm: str) -> list[bool]:
+        """Which steps of an arm can be taken off by whoever holds its files."""
+        steps = self.arms[arm].steps if arm in self.arms else ()
+        return [step.built_edit().REMOVABLE for step in steps]
+
+    def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
+        for arm in arms:
+            if arm not in (*self.arms, *UNEDITED):
+                raise SpecError(key, f"'{arm}' is not an arm of this run.")
 
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
+        measured.update(OF_PATCHING)
         for name, estimand in self.estimands.items():
             if estimand.metric not in measured:
                 raise SpecError(
                     f"estimands.{name}.metric",
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
-            for column in (*estimand.where, *estimand.by, estimand.unit):
+            for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
                 if column not in ITEM_COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
@@ -139,9 +207,7 @@ class Config:
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
                 )
-            for arm in claim.arms:
-                if arm not in (*self.arms, *UNEDITED):
-                    raise SpecError(f"claims.{name}.arms", f"'{arm}' is not an arm of this run.")
+            self._check_arms(f"claims.{name}.arms", claim.arms)
 
 
 @dataclass(frozen=True)
@@ -206,6 +272,16 @@ class Plan:
         chosen = self.config.data if self.own_data else self.config.world
         return list(chosen.requested_languages)
 
+    def makes_saes(self) -> bool:
+        """Whether SAEs are made: always, or because an edit of some arm reads them."""
+        steps = (step for arm in self.config.arms.values() for step in arm.steps)
+        return self.config.sae.always or any(step.needs() & {"sae", "features"} for step in steps)
+
+    def sae_part(self, *parts: str) -> dict[str, Any]:
+        """The shapes of the SAEs and the named parts of the section."""
+        section = self.section("sae")
+        return {name: section[name] for name in ("shape", "beside", *parts)}
+
     def margins(self) -> dict[str, float | None]:
         """Margins drawn into the figure of forgetting against keeping; None: no such guide."""
         return guide_margins(self.config.claims, self.config.estimands)
@@ -223,15 +299,99 @@ class Plan:
         ]
         return plain_runs + edited
 
+    def attacks(self) -> list[tuple[str, int, int, str]]:
+        """Every (arm, pair, seed, attack): arms to which an attack cannot be done are left out
+        where the config names none."""
+        return [
+            (arm, pair, seed, name)
+            for name, spec in self.config.conditions.items()
+            for arm, pair, seed in self.runs()
+            if arm in spec.arms or (not spec.arms and not self._immune(name, arm))
+        ]
+
+    def attacked(self) -> list[tuple[str, int, int, str]]:
+        """Every (arm, pair, seed, condition) but the plain ones."""
+        return [
+            (arm, pair, seed, condition)
+            for arm, pair, seed, name in self.attacks()
+            for condition in self.config.conditions[name].names(name)
+        ]
+
+    def attack_of(self, condition: str) -> str:
+        """The attack that makes a condition."""
+        found = [
+            name for name, spec in self.config.conditions.items() if condition in spec.names(name)
+        ]
+        if not found:
+            raise SpecError("conditions", f"nothing makes the condition '{condition}'.")
+        return found[0]
+
+    def curves(self) -> list[dict[str, Any]]:
+        """Attack by attack its conditions, and how strong each is where they form a curve."""
+        return [
+            {
+                "attack": name,
+                "conditions": list(spec.names(name)),
+                "at": list(getattr(spec.built(), "steps", ())),
+            }
+            for name, spec in self.config.conditions.items()
+        ]
+
+    def _immune(self, name: str, arm: str) -> bool:
+        return bool(self.config.conditions[name].built().fault(self.config._removable(arm)))
+
+    def metrics_of(self, deck: str) -> tuple[str, ...]:
+        """The metrics of a deck."""
+        if deck == STRESS:
+            return self.config.stress.metrics
+        return self.config.measures.metrics[deck]
+
     def unedited(self) -> tuple[str, ...]:
         """Base, and its oracle where there is one."""
         local = self.config.model.source == "local"
         return UNEDITED[:1] if local and not self.config.model.oracle_folder else UNEDITED
 
+    def witnessed(self) -> list[tuple[str, int, int]]:
+        """The runs that TransformerLens reads as well."""
+        return [run for run in self.runs() if run[0] in self.config.witness.arms]
+
+    def patched(self) -> list[tuple[str, int, int]]:
+        """The runs that are patched; none without an oracle."""
+        arms = self.config.patching.arms
+        if "oracle" not in self.unedited():
+            return []
+        return [run for run in self.runs() if EVERY in arms or run[0] in arms]
+
+    def patching(self) -> dict[str, Any]:
+        """What patching one arm depends on: not which others are, and the languages by name."""
+        spec = self.section("patching")
+        asked = dict.fromkeys(["en", *self.requested()])
+        languages = spec["languages"] or ([] if self.own_data else list(asked))
+        return {k: v for k, v in spec.items() if k != "arms"} | {"languages": languages}
+
     @property
     def own_data(self) -> bool:
         """Whether the items are users' own."""
         return self.config.data.given
+
+    def lens_deck(self) -> str:
+        """The deck that the lenses read; users' data have one deck for everything."""
+        return "facts" if self.own_data else "lens"
+
+    def arms(self) -> list[str]:
+        """Every arm of the run, base and oracle first."""
+        return [*self.unedited(), *self.config.arms]
+
+    def compared(self) -> dict[str, Any]:
+        """What the table of depth depends on beside the lenses' files: neither pictures nor final
+        predictions."""
+        section = self.section("depth")
+        return {name: section[name] for name in ("by", "emerged")}
+
+    def predicted(self) -> dict[str, Any]:
+        """What final predictions depend on."""
+        section = self.section("depth")
+        return {name: section[name] for name in ("temperatures", "top")}
 
     def decks(self) -> list[str]:
         """The decks that are recorded; users' data have no orders."""
@@ -249,8 +409,6 @@ def read_config(data: Mapping[str, Any]) -> Plan:
             _known(METRICS, metric, f"measures.metrics.{deck}")
     for decoder in plan.config.lens.decoders:
         _known(DECODERS, decoder, "lens.decoders")
-    if plan.config.lens.deck not in plan.decks():
-        raise SpecError("lens.deck", f"'{plan.config.lens.deck}' is not recorded in this run.")
     for section in plan.config.report.sections:
         _known(PAGE_SECTIONS, section, "report.sections")
     for key in ("folder", "oracle_folder"):

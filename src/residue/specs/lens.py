@@ -109,9 +109,6 @@ class LensSpec:
     """Decoder files (`lens/decoders/<name>.py`) that read every arm; one table each. A decoder
     added makes its own fit and tables and re-makes none."""
 
-    deck: str = "facts"
-    """The deck whose items are read at their last prompt token."""
-
     top_k: int = 10
     """Tokens listed per item and row, with their text and probability; at least 1."""
 

@@ -118,7 +118,7 @@ def components(table: Floats, level: float) -> Components:
     coverage away exactly where there is least of it. Degrees of freedom by Satterthwaite (1946),
     (A + B)^2 / (A^2 / (seeds - 1) + B^2 / (clusters - 1)). The half-width is never below that of
     seeds alone or of clusters alone, since with three seeds the estimated degrees of freedom are
-    often too many. `benchmarks/coverage.py` shows what this covers.
+    often too many. `benchmarks/interval_coverage.py` shows what this covers.
     """
     tail = check_level(level)
     seeds, clusters = table.shape

@@ -104,7 +104,7 @@ def paired(table: Table, reference: Table) -> Table:
         )
     if table.clusters != reference.clusters:
         raise ValueError(f"{table.name} and {reference.name} put items into different clusters")
-    lines = _matching(table, reference)
+    lines = matching(table, reference)
     values, weights = reference.values[lines], reference.weights[lines]
     both = (table.weights > 0.0) & (weights > 0.0)
     unequal = np.argwhere(both & ~np.isclose(table.weights, weights, rtol=1e-9, atol=0.0))
@@ -171,7 +171,7 @@ def _membership(table: Table) -> tuple[Integers, Floats]:
     return number, member
 
 
-def _matching(table: Table, reference: Table) -> list[int]:
+def matching(table: Table, reference: Table) -> list[int]:
     if len(reference.replicates) == 1 and len(table.pairs) == 1:
         if reference.pairs != table.pairs:
             raise ValueError(

@@ -76,3 +76,17 @@ def test_recipes_are_checked_without_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_an_edit_that_is_computed_takes_no_objective() -> None:
+    step = StepSpec(edit="destroy", objective=None)
+    assert fields.load(StepSpec, fields.plain(step), "s") == step
+    with pytest.raises(SpecError, match=r"^objective: must be null: 'destroy' is computed"):
+        StepSpec(edit="destroy")
+    with pytest.raises(SpecError, match=r"^objective: is null, but 'lora' is trained"):
+        StepSpec(objective=None)
+
+
+def test_strength_zero_is_no_arm() -> None:
+    with pytest.raises(SpecError, match=r"^strength: is 0"):
+        StepSpec(strength=0.0)

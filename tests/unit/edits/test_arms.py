@@ -30,6 +30,7 @@ STEP = {
         "check_every": 2,
     },
 }
+LIAR = {"edit": {"name": "suppress_answers", "threshold": -1.0}, "objective": None}
 
 
 def recipe(*steps: dict[str, Any]) -> ArmSpec:
@@ -155,3 +156,112 @@ def test_a_model_as_it_is_opens_as_an_arm(tree: Path) -> None:
     write_json(home / "arm.json", arm)
     with open_arm(home / "arm.json") as opened, opened.detached() as plain:
         assert torch.equal(logits(plain), logits(load_model(folder)[0]))
+
+
+def test_a_computed_edit_makes_an_arm_without_history(tree: Path, edit_data: pd.DataFrame) -> None:
+    path, history = trained(tree, edit_data, LIAR)
+    assert len(history) == 0
+    trained_columns = ["step", "lr", "loss", "grad_norm", "dev_forget", "dev_retain", "edit"]
+    assert list(history.columns) == trained_columns
+    base, _ = load_model(tree / "models" / "base")
+    with open_arm(path) as arm:
+        assert arm.arm["steps"][0]["removable"] is True
+        assert not torch.equal(logits(arm.model), logits(base))
+    assert torch.equal(logits(arm.model), logits(base))
+
+
+def test_a_step_is_computed_on_top_of_a_trained_one(tree: Path, edit_data: pd.DataFrame) -> None:
+    computed = {"edit": "destroy", "objective": None, "strength": 0.3}
+    path, history = trained(tree, edit_data, STEP, computed)
+    assert history["edit"].unique().tolist() == ["1-lora"]
+    with open_arm(path) as arm:
+        both = logits(arm.model)
+        arm.edits[1].set_strength(1.0)
+        assert not torch.equal(logits(arm.model), both)
+        arm.edits[1].set_strength(0.3)
+        assert torch.equal(logits(arm.model), both)
+
+
+def test_an_arm_that_fails_to_open_leaves_no_hook(
+    tree: Path, edit_data: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves = {"edit": {"name": "diffmean", "row": 1}, "objective": None}
+    path, _ = trained(tree, edit_data, moves, LIAR)
+    from residue.edits import arms
+    from residue.edits.methods.suppress_answers import Suppressor
+
+    model, _ = load_model(tree / "models" / "base")
+    monkeypatch.setattr(arms, "load_model", lambda *_, **__: (model, None))
+    real = Suppressor.open
+
+    def fails_at_two(model: Any, folder: Path, *, place: int) -> Any:
+        if place == 2:
+            raise KeyError("second")
+        return real(model, folder, place=place)
+
+    monkeypatch.setattr(Suppressor, "open", fails_at_two)
+    with pytest.raises(KeyError, match="second"), open_arm(path):
+        pass
+    assert not [m for m in model.modules() if m._forward_pre_hooks or m._forward_hooks]
+    assert not any("residue_edit" in name for name, _ in model.named_modules())
+
+
+def test_a_sweep_of_strengths_is_a_dose_response(tree: Path, edit_data: pd.DataFrame) -> None:
+    """Arms that differ in strength alone move the logits further, the stronger they are."""
+    base, _ = load_model(tree / "models" / "base")
+    moved = []
+    for dose in (-0.5, 0.25, 0.5, 1.0, 2.0):
+        step = {"edit": {"name": "diffmean", "row": 1}, "objective": None, "strength": dose}
+        path, _ = trained(tree, edit_data, step)
+        with open_arm(path) as arm:
+            assert arm.arm["steps"][0]["strength"] == dose
+            moved.append(float((logits(arm.model) - logits(base)).norm()))
+        shutil.rmtree(path.parent)
+    assert moved[1:] == sorted(moved[1:])
+    assert moved[0] > 0
+
+
+def test_a_step_may_be_shown_one_language_of_the_forget_rows(
+    tree: Path, edit_data: pd.DataFrame
+) -> None:
+    """Facts of the other language pass a suppressor that never saw them."""
+    step = {**LIAR, "forget_languages": ["hi"]}
+    path, _ = trained(tree, edit_data, step)
+    asked = edit_data[edit_data["set"] == "forget"]["language"]
+    with open_arm(path) as arm:
+        prototypes = arm.edits[0].parameters()["prototypes"]
+    assert len(prototypes) == (asked == "hi").sum() < len(asked)
+    with pytest.raises(ArmError, match="no forget row is in bn"):
+        trained(tree, edit_data, step | {"forget_languages": ["bn"]})
+
+
+def test_a_prompt_is_asked_as_its_edit_would_have_it(tree: Path, edit_data: pd.DataFrame) -> None:
+    step = {"edit": {"name": "refusal_prompt", "text": "no"}, "objective": None}
+    path, _ = trained(tree, edit_data, step, step)
+    with open_arm(path) as arm:
+        assert arm.prompt("the a is") == "no no the a is"
+
+
+def test_a_gate_reads_the_sae_of_its_choice(
+    tree: Path, edit_data: pd.DataFrame, sae_folder: Path
+) -> None:
+    home = tree / "arms" / "gate" / "seed0"
+    step = {"edit": {"name": "sae_gate", "count": 9}, "objective": None}
+    arm, _ = train_arm(
+        tree / "models" / "base",
+        recipe(step),
+        edit_data,
+        arm="gate",
+        pair=0,
+        seed=0,
+        home=home,
+        layers=[1],
+        saes=[sae_folder],
+    )
+    write_json(home / "arm.json", arm)
+    assert set(arm["steps"][0]["sha256"]) == {
+        "cfg.json", "sae_weights.safetensors", "edit.json", "edit.safetensors",
+    }  # fmt: skip
+    base, _ = load_model(tree / "models" / "base")
+    with open_arm(home / "arm.json") as opened:
+        assert not torch.equal(logits(opened.model), logits(base))

@@ -11,8 +11,9 @@ import torch
 
 from residue.edits.answers import Example
 from residue.edits.methods.lora import Edit
-from residue.edits.objectives.npo import Objective, push
+from residue.edits.objectives.npo import Objective
 from residue.edits.step import Step
+from residue.edits.terms import push
 from residue.specs.fields import SpecError
 
 FORGET = [(Example("f1", (1, 5, 6, 7, 8, 2), 3),), (Example("f2", (1, 9, 10, 2), 2),)]

@@ -1,22 +1,40 @@
-"""A random head with every part that a head may have, and rows to read with it."""
+"""What the tests of lenses share: tiny models, a random head, rows to read with it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from lens_rows import WIDTH, random_head
+import torch
 
 from residue.models.head import Head
 from residue.records.stream import StreamFile, stream_schema, write_stream
+from tests.unit.lens_rows import WIDTH, random_head
+from tests.unit.models.conftest import KINDS, random_model, word_tokenizer
+
+__all__ = ["word_tokenizer"]
+
+
+@pytest.fixture(scope="session")
+def models() -> dict[str, Any]:
+    """One random model per architecture; tests leave them as they are."""
+    with torch.random.fork_rng():
+        return {kind: random_model(kind) for kind in KINDS}
+
+
+@pytest.fixture(scope="session")
+def folders(models: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same models in folders."""
+    made = {}
+    for kind, model in models.items():
+        made[kind] = tmp_path_factory.mktemp(kind)
+        model.save_pretrained(made[kind])
+    return made
 
 
 @pytest.fixture(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from lens_rows import BLOCKS, WIDTH, identity_tensors, some_rows
 
 from residue.core import methods
 from residue.lens.decoders import jacobian, next_norm, prism, raw, temperature, tuned
 from residue.models.head import Head
 from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, LensSpec
+from tests.unit.lens_rows import BLOCKS, WIDTH, identity_tensors, some_rows
 
 ALL = methods.names(DECODERS)
 

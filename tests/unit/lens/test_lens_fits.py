@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from lens_rows import BLOCKS, WIDTH, some_rows
 from scipy.optimize import minimize_scalar
 
 from residue.core import methods
@@ -22,6 +21,7 @@ from residue.lens.judging import Lens, judge
 from residue.models.head import Head
 from residue.specs.fields import plain
 from residue.specs.lens import DECODERS, FITS, LensSpec, fit_part
+from tests.unit.lens_rows import BLOCKS, WIDTH, some_rows
 
 Rows = Callable[[], dict[int, Any]]
 SECTION = plain(LensSpec())

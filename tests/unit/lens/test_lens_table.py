@@ -10,14 +10,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lens_rows import (
-    BLOCKS,
-    VOCABULARY,
-    WIDTH,
-    identity_tensors,
-    random_head,
-    some_rows,
-)  # fmt: skip
 from scipy.stats import spearmanr
 
 from residue.core import methods
@@ -27,6 +19,14 @@ from residue.lens.table import SCHEMA, decode_table, jaccard, rank_of
 from residue.models.head import Head
 from residue.records.store import TableWriter
 from residue.specs.lens import DECODERS
+from tests.unit.lens_rows import (
+    BLOCKS,
+    VOCABULARY,
+    WIDTH,
+    identity_tensors,
+    random_head,
+    some_rows,
+)  # fmt: skip
 
 KEYS = {"lens": "raw", "arm": "npo", "pair": 0, "seed": 1, "condition": "plain"}
 INVARIANT = (

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from lens_rows import VOCABULARY, random_head
 from sklearn.linear_model import Ridge
 
 from residue.lens.asked import Asked
 from residue.lens.ridge import SCHEMA, as_table, read_moved, ridge
+from tests.unit.lens_rows import VOCABULARY, random_head
 
 COUNTRIES = 40
 

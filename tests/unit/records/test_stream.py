@@ -142,6 +142,14 @@ def test_batches_give_each_token_of_the_split_once_in_an_order_of_the_seed(
     assert order(0) != wanted
 
 
+def test_parts_in_order_hold_each_token_with_its_text(numbered: StreamFile) -> None:
+    parts = list(numbered.in_order(4, "fit"))
+    assert len(parts) == 15
+    assert np.array_equal(np.concatenate([h for _, h in parts]), numbered.read(4, "fit"))
+    texts = [text for names, _ in parts for text in names]
+    assert texts == numbered.read_all("fit")["text"].tolist()
+
+
 def test_an_unknown_split_is_empty(numbered: StreamFile) -> None:
     assert numbered.n("nothing") == 0
     assert list(numbered.batches(4, "nothing", 8, 0)) == []

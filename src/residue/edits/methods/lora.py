@@ -38,6 +38,8 @@ class Edit:
     linear layer but the head."""
 
     REMOVABLE: ClassVar[bool] = False
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    GRADED: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.rank < 1:
@@ -138,6 +140,15 @@ class Adapter(Attached):
         self._switch(strength != 0)
         for layer in self.layers.values():
             layer.set_scale(self.name, strength)
+
+    def merge(self) -> None:
+        """Add B A to the weights it stands beside, and take the adapter off."""
+        import torch
+
+        with torch.no_grad():
+            for layer in self.layers.values():
+                layer.get_base_layer().weight.add_(layer.get_delta_weight(self.name))
+        self.detach()
 
     def save(self, folder: Path) -> None:
         """adapter_model.safetensors and adapter_config.json; bytes depend on the adapter alone."""

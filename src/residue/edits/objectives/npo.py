@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from residue.specs.fields import SpecError
+from residue.edits.terms import Keep, check, keep, push
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """NPO on the forget items plus the ordinary loss on the retain items."""
+    """NPO on the forget items plus a term that holds the retain items."""
 
     beta: float = 6.0
     """How soon the push lets go: Δ falls to a few nats / β. Small values, usual for long texts,
@@ -28,30 +28,25 @@ class Objective:
     forget_weight: float = 1.0
     """Share of the forget term in the loss."""
     retain_weight: float = 2.5
-    """Share of the retain term: mean loss per answer token of items that must stay right."""
+    """Share of the retain term, a mean per answer token of items that must stay right."""
+    retain: Keep = "nll"
+    """What holds them: ``nll``, their answers' loss; ``kl``, the divergence of the model before the
+    edit from the model now, which asks for no answer to be right that was not."""
 
     ROLES: ClassVar[tuple[str, ...]] = ("forget", "retain")
 
     def __post_init__(self) -> None:
-        if self.beta <= 0:
-            raise SpecError("beta", "must be above 0; near 0 it is gradient ascent.")
-        for key in ("forget_weight", "retain_weight"):
-            if getattr(self, key) < 0:
-                raise SpecError(key, "must not be negative.")
+        check(
+            above_zero={"beta": self.beta},
+            weights={"forget_weight": self.forget_weight, "retain_weight": self.retain_weight},
+        )
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its parts: forget, retain, and the mean gradient weight of the push."""
         answers = step.forget
         ratio = answers.policy.sums - answers.reference.sums
         forget = answers.item_mean(push(ratio, self.beta))
-        retain = step.retain.token_mean(-step.retain.policy.tokens)
+        retain = keep(step.retain, self.retain)
         weight = answers.item_mean(2 * (self.beta * ratio.detach()).sigmoid())
         total = self.forget_weight * forget + self.retain_weight * retain
         return total, {"forget": forget, "retain": retain, "push": weight}
-
-
-def push(ratio: Tensor, beta: float) -> Tensor:
-    """−(2/β) log σ(−β Δ) for each log-ratio Δ in nats."""
-    from torch.nn.functional import softplus
-
-    return (2 / beta) * softplus(beta * ratio)

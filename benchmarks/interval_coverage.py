@@ -1,6 +1,6 @@
 """How often the intervals hold the truth: items right or wrong, countries and seeds both random.
 
-Run `python benchmarks/coverage.py [repetitions]` for the table. Each world draws logits
+Run `python benchmarks/interval_coverage.py [repetitions]` for the table. Each world draws logits
 base + country (sd 1) + seed (sd 0.3) + seed x country (sd 0.3) and counts right answers. With one
 seed the checkpoint is given, so its seed effect is part of the truth; a paired world subtracts a
 reference checkpoint that answers the same items of the same countries.

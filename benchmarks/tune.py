@@ -1,0 +1,138 @@
+"""An equal tuning budget for every objective, on dev countries only, on the default run's base.
+
+    python benchmarks/tune.py [RESULTS] [--write]     # after a default run; `make tune`
+
+Each objective gets the same number of trials, updates and items, with LoRA and one training seed
+that no shipped arm uses. A trial trains as an arm does and is judged by the dev facts of the edit
+data at its end: forget dev facts asked in other templates than those trained, and kept dev facts
+that no retain row shows. Chosen is the trial whose worse side is best. Nothing else is looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+OUTPUT = Path(__file__).parents[1] / "docs" / "tuning.md"
+START, END = "<!-- tuning -->", "<!-- /tuning -->"
+SEED = 1000
+"""Training seed of all trials; arms count theirs from 0."""
+STEPS = 80
+"""Updates per trial, the default of an arm."""
+
+TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
+    "npo": (
+        {"beta": 6.0, "retain_weight": 2.5},
+        {"beta": 2.0, "retain_weight": 2.5},
+        {"beta": 6.0, "retain_weight": 5.0},
+        {"beta": 6.0, "retain_weight": 2.5, "retain": "kl"},
+    ),
+    "simnpo": (
+        {"beta": 4.5, "margin": 0.0, "retain_weight": 2.5},
+        {"beta": 4.5, "margin": 2.0, "retain_weight": 2.5},
+        {"beta": 2.0, "margin": 2.0, "retain_weight": 5.0},
+        {"beta": 4.5, "margin": 1.0, "retain_weight": 5.0},
+    ),
+    "gradient_difference": (
+        {"forget_weight": 1.0, "retain_weight": 1.0},
+        {"forget_weight": 0.1, "retain_weight": 1.0},
+        {"forget_weight": 0.03, "retain_weight": 1.0},
+        {"forget_weight": 0.1, "retain_weight": 1.0, "retain": "kl"},
+    ),
+    "dpo": (
+        {"beta": 0.1, "retain_weight": 2.5},
+        {"beta": 0.5, "retain_weight": 2.5},
+        {"beta": 2.0, "retain_weight": 2.5},
+        {"beta": 0.5, "retain_weight": 5.0},
+    ),
+    "rmu": (
+        {"row": 3, "coefficient": 2.0, "retain_weight": 10.0},
+        {"row": 5, "coefficient": 2.0, "retain_weight": 10.0},
+        {"row": 3, "coefficient": 4.0, "retain_weight": 40.0},
+        {"row": 5, "coefficient": 4.0, "retain_weight": 40.0},
+    ),
+}
+
+
+def trial(results: Path, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Train once; the dev shares at the end, what it cost, or why it broke off."""
+    from residue.core.artifacts import read_parquet
+    from residue.edits.recipes import train_arm
+    from residue.edits.training import TrainingError
+    from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+
+    step = StepSpec(objective={"name": name, **options}, train=TrainSpec(steps=STEPS))
+    data = read_parquet(results / "world" / "edit_data.parquet")
+    base = results / "models" / "pair0" / "base"
+    begun = time.process_time()
+    with tempfile.TemporaryDirectory() as home:
+        try:
+            _, history = train_arm(
+                base, ArmSpec(steps=(step,)), data, arm=name, pair=0, seed=SEED, home=home
+            )
+        except TrainingError as error:
+            return {"name": name, "options": options, "fault": str(error)}
+    last = history.dropna(subset=["dev_forget"]).iloc[-1]
+    return {
+        "name": name,
+        "options": options,
+        "forget": float(last["dev_forget"]),
+        "retain": float(last["dev_retain"]),
+        "seconds": time.process_time() - begun,
+        "fault": "",
+    }
+
+
+def worse_side(done: dict[str, Any]) -> float:
+    """The worse of what was forgotten and what was kept; a trial that broke off has none."""
+    return -1.0 if done["fault"] else min(1 - done["forget"], done["retain"])
+
+
+def table(trials: list[dict[str, Any]]) -> str:
+    """The trials as Markdown, chosen ones in bold."""
+    lines = [
+        "| objective | options tried | dev forget | dev retain | worse side | CPU-s |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in dict.fromkeys(done["name"] for done in trials):
+        mine = [done for done in trials if done["name"] == name]
+        best = max(mine, key=worse_side)
+        for done in mine:
+            options = ", ".join(f"{key} {value}" for key, value in done["options"].items())
+            mark = "**" if done is best else ""
+            if done["fault"]:
+                lines.append(f"| `{name}` | {options} | broke off: {done['fault']} | – | – | – |")
+                continue
+            lines.append(
+                f"| `{name}` | {mark}{options}{mark} | {done['forget']:.3f} | {done['retain']:.3f} "
+                f"| {mark}{worse_side(done):.3f}{mark} | {done['seconds']:.0f} |"
+            )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run every trial, print each, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("results", nargs="?", default="results", type=Path)
+    parser.add_argument("--write", action="store_true", help="write docs/tuning.md")
+    parser.add_argument("--only", nargs="*", default=list(TRIALS), help="objectives")
+    arguments = parser.parse_args()
+    trials = []
+    for name in arguments.only:
+        for options in TRIALS[name]:
+            trials.append(trial(arguments.results, name, options))
+            print(json.dumps(trials[-1]), flush=True)
+    print(table(trials))
+    if arguments.write:
+        text = OUTPUT.read_text(encoding="utf-8")
+        head, _, rest = text.partition(START)
+        _, _, tail = rest.partition(END)
+        OUTPUT.write_text(f"{head}{START}\n{table(trials)}\n{END}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""Quantisation: the arm's weights rounded, as they are when a model is served in few bits.
+
+Weights only, by bitsandbytes: `nf4`, the 4-bit normal float with one scale per 64 weights (Dettmers
+et al. 2023, arXiv 2305.14314), and `int8`, one scale per output (Dettmers et al. 2022, arXiv
+2208.07339). A small edit may be smaller than the rounding: Zhang et al. 2024, arXiv 2410.16454.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from residue.edits.arms import OpenArm
+    from residue.edits.conditions import Made, Shown
+
+BLOCK = 64
+"""Weights that share a scale under nf4, the published size."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """Every linear layer of the blocks rounded; embeddings and head stay, as is usual."""
+
+    kind: Literal["nf4", "int8"] = "nf4"
+    """Format of the weights: ``nf4`` rounds to sixteen levels, ``int8`` to 255."""
+
+    EDITS: ClassVar[tuple[str, ...]] = ()
+    OBJECTIVES: ClassVar[tuple[str, ...]] = ()
+
+    def conditions(self, name: str) -> Sequence[str]:
+        """One, of the attack's own name."""
+        return [name]
+
+    def fault(self, removable: Sequence[bool]) -> str:
+        """Any arm can be rounded."""
+        return ""
+
+    def run(
+        self, name: str, opened: OpenArm, shown: Shown, keep: Callable[[Made], None], *, seed: int
+    ) -> None:
+        """Merge what can be merged into the weights and round them; hooks stay on top."""
+        import torch
+
+        from residue.edits.conditions import Made
+        from residue.models.blocks import describe
+
+        merged = [edit for edit in opened.edits if hasattr(edit, "merge")]
+        hooks = [place for place, edit in enumerate(opened.edits) if edit not in merged]
+        for edit in merged:
+            edit.merge()
+            opened.edits.remove(edit)
+        with torch.no_grad():
+            for block in describe(opened.model).blocks:
+                for module in block.modules():
+                    if isinstance(module, torch.nn.Linear):
+                        module.weight.copy_(rounded(module.weight, self.kind))
+        keep(Made(name, hooks, model=opened.model))
+
+
+def rounded(weight: Tensor, kind: str) -> Tensor:
+    """A weight (out, in) as it comes back from its rounded form, float32."""
+    import bitsandbytes.functional as bnb
+    import torch
+
+    if kind == "int8":
+        codes, scales, _ = bnb.int8_vectorwise_quant(weight.detach().to(torch.float16))
+        read: Tensor = codes.float() * scales.float()[:, None] / 127.0
+        return read
+    # One row of whole blocks: they run over the flat weight anyway, and bitsandbytes 0.50 on the
+    # CPU gives wrong values back for rows that are no multiple of a block.
+    flat = weight.detach().float().reshape(1, -1)
+    whole = torch.nn.functional.pad(flat, (0, -flat.shape[1] % BLOCK)).contiguous()
+    codes, state = bnb.quantize_4bit(whole, blocksize=BLOCK, quant_type="nf4")
+    back: Tensor = bnb.dequantize_4bit(codes, state)
+    return back[:, : flat.shape[1]].reshape(weight.shape)

@@ -1,0 +1,35 @@
+"""Where an SAE comes from: the metadata of its file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from residue.core.artifacts import read_json
+from residue.models.layouts import LAYOUTS
+from residue.sae.files import weights_sha256
+from residue.sae.training import Trained
+from residue.specs.sae import SaeTraining
+
+
+def hook_name(kind: str, row: int) -> str:
+    """Module whose output row `row` is, as a path that SAELens hooks; kind: config.json's
+    model_type."""
+    layout = LAYOUTS[kind]
+    return f"{layout.blocks}.{row - 1}" if row else layout.embedding
+
+
+def origin(model: Sequence[Path], trained: Trained, spec: SaeTraining) -> dict[str, Any]:
+    """Metadata of a trained SAE; model: the files of the base it was trained on."""
+    config = next((path for path in model if path.name == "config.json"), None)
+    if config is None:
+        raise FileNotFoundError("the model's folder holds no config.json; save the model there")
+    return {
+        "model_name": config.parent.name,
+        "hook_name": hook_name(read_json(config)["model_type"], trained.sae.row),
+        "residue_model_sha256": weights_sha256(model),
+        "residue_seed": trained.shape.seed,
+        "residue_scale": trained.scale,
+        "residue_tokens": spec.updates * spec.batch,
+    }

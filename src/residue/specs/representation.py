@@ -1,0 +1,55 @@
+"""Config section `representation`: at which rows of the model edits and SAEs work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from residue.specs.fields import SpecError
+
+
+@dataclass(frozen=True)
+class RepresentationSpec:
+    """How rows are chosen, from the base's recorded rows of the dev countries alone."""
+
+    mode: Literal["auto", "fixed"] = "auto"
+    """``auto``: the best-scored rows; ``fixed``: those of `rows`, whatever their score."""
+
+    rows: tuple[int, ...] = ()
+    """Rows to choose from (`auto`) or to take (`fixed`); 0 the embeddings, l after block l - 1. An
+    empty list means all between the embeddings and the input of the final norm."""
+
+    select: int = 1
+    """Rows chosen. Each is trained an SAE and is a place for an edit, so each costs time."""
+
+    score: Literal["similarity", "contrast", "semantic"] = "similarity"
+    """What makes a row good. ``similarity``: facts look alike in all languages there, so that what
+    is done in one reaches the others; ``contrast``: the reverse; ``semantic``: a probe tells the
+    requested language from `reference_language` better than it tells neighbour languages."""
+
+    reference_language: str = "en"
+    """Language against which probes and ``semantic`` compare the others."""
+
+    permutations: int = 99
+    """Pairings dealt by chance behind each similarity's null mean and p; p is at least
+    1 / (1 + permutations). More cost time in proportion."""
+
+    resamples: int = 50
+    """Random halves of the dev countries on which the choice is repeated. More make the shares of
+    votes, by which rows are ranked, steadier."""
+
+    def __post_init__(self) -> None:
+        if self.select < 1:
+            raise SpecError("select", f"must be at least 1, got {self.select}.")
+        if any(row < 0 for row in self.rows) or len(set(self.rows)) < len(self.rows):
+            raise SpecError("rows", f"lists each row once, counted from 0; got {self.rows}.")
+        if self.mode == "fixed" and len(self.rows) != self.select:
+            raise SpecError(
+                "rows", f"must list the {self.select} rows of `select` when mode is fixed."
+            )
+        if self.mode == "auto" and self.rows and len(self.rows) < self.select:
+            raise SpecError("rows", f"offers fewer rows than `select`, {self.select}; list more.")
+        if self.permutations < 19:
+            raise SpecError("permutations", f"needs at least 19, got {self.permutations}.")
+        if self.resamples < 10:
+            raise SpecError("resamples", f"needs at least 10, got {self.resamples}.")

@@ -1,0 +1,58 @@
+"""One edit of any kind on the tiny model, for the tests that every edit inherits."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from residue.core import methods
+from residue.edits.attached import Attached
+from residue.edits.batches import pools
+from residue.edits.fitting import FitData
+from residue.specs.arms import EDITS
+
+SMALL: dict[str, dict[str, Any]] = {"refusal_prompt": {"text": "no"}, "risk_gate": {"limit": 0.05}}
+"""Options that suit a model of 31 tokens and 64 places."""
+ROW = 1
+"""The chosen row of the tiny model."""
+
+
+def fit_data(
+    model: Any, tokenizer: Any, frame: pd.DataFrame, sae_folder: Path | None = None
+) -> FitData:
+    """What an edit is fitted on, with one chosen row."""
+    saes = [sae_folder] if sae_folder is not None else []
+    base = Path(model.config._name_or_path)
+    return FitData(model, pools(tokenizer, frame), frame, layers=[ROW], saes=saes, base=base)
+
+
+def made(
+    name: str,
+    model: Any,
+    tokenizer: Any,
+    frame: pd.DataFrame,
+    sae_folder: Path | None = None,
+    *,
+    place: int = 1,
+    seed: int = 3,
+    **options: Any,
+) -> Attached:
+    """A fitted edit, or a trained one whose weights are noise, so that either has an effect."""
+    kind = methods.load(EDITS, name).Edit
+    edit = kind(**{**SMALL.get(name, {}), **options})
+    if not hasattr(kind, "attach"):
+        data = fit_data(model, tokenizer, frame, sae_folder)
+        fitted: Attached = edit.fit(model, tokenizer, data, seed=seed, place=place)
+        return fitted
+    if getattr(edit, "row", 0) is None:
+        edit = dataclasses.replace(edit, row=ROW)
+    attached: Attached = edit.attach(model, seed=seed, place=place)
+    source = torch.Generator().manual_seed(place)
+    with torch.no_grad():
+        for weight in attached.parameters().values():
+            weight += 0.1 * torch.randn(weight.shape, generator=source)
+    return attached
