@@ -464,11 +464,16 @@ def lens_control(wildcards):
     return [f"{stem}/{name}.safetensors" for name in names]
 
 
-def fit_methods(wildcards):
-    """A lens's decoder, its fit where it has one, and the decoder of its control."""
+def role_tensors(wildcards):
+    """What was fitted for a lens on this very model; nothing where it needs no fit."""
+    stem = f"{OUT}/lens/pair{wildcards.pair}/{wildcards.role}"
+    return [f"{stem}/{wildcards.lens}.safetensors"] if is_fitted(wildcards.lens) else []
+
+
+def judged_methods(wildcards):
+    """A lens's decoder and that of its control."""
     lens = wildcards.lens
-    fits = {(FITS, lens)} if is_fitted(lens) else set()
-    return {(DECODERS, lens), (DECODERS, CONTROLS.get(lens, lens))} | fits
+    return {(DECODERS, lens), (DECODERS, CONTROLS.get(lens, lens))}
 
 
 # --- what `all` asks for -------------------------------------------------------------------
@@ -502,7 +507,8 @@ def everything():
     traced = every_arm if PLAN.config.depth.traced else []
     streams = [role | {"stream": "lens"} for role in roles]
     lenses = PLAN.config.lens.decoders
-    fits = sorted({CONTROLS.get(lens, lens) for lens in lenses} | set(lenses))
+    judged = sorted({CONTROLS.get(lens, lens) for lens in lenses} | set(lenses))
+    fits = [lens for lens in judged if is_fitted(lens) and lens != LIVE]
     makers = (
         "read_data read_corpus"
         if PLAN.own_data
@@ -526,7 +532,8 @@ def everything():
         "self_test": runs,
         "witness": plain(PLAN.witnessed()),
         "patch_rows measure_patching": plain(PLAN.patched()),
-        "fit_lens": [role | {"lens": f} for role in roles for f in fits if f != LIVE],
+        "fit_lens": [role | {"lens": lens} for role in roles for lens in fits],
+        "judge_lens": [role | {"lens": lens} for role in roles for lens in judged],
         "fit_jacobian": roles if LIVE in lenses else [],
         "decode_rows": [arm | {"lens": lens} for arm in every_arm for lens in lenses],
         "pair_rows map_rows summarise_lens": every_arm,

@@ -4,15 +4,12 @@ LENS = f"{OUT}/lens/pair{{pair}}/{{role}}"
 
 
 rule fit_lens:
-    """Also a lens that fits nothing is judged on held-out texts."""
+    """On the stream of the model that the lens will read."""
     input:
         stream=f"{OUT}/streams/pair{{pair}}/{{role}}/lens.parquet",
-        corpus=CORPUS,
         head=role_head,
-        control=lens_control,
     output:
         tensors=f"{LENS}/{{lens}}.safetensors",
-        report=f"{LENS}/{{lens}}.report.parquet",
     log:
         f"{OUT}/logs/fit_lens/pair{{pair}}-{{role}}-{{lens}}.log",
     benchmark:
@@ -26,10 +23,9 @@ rule fit_lens:
         gpu=0,
     params:
         spec=spec_of(
-            fit=lambda wildcards: fit_part(PLAN.section("lens"), wildcards.lens),
-            level=PLAN.config.statistics.level,
+            fit=lambda wildcards: fit_part(PLAN.section("lens"), wildcards.lens)
         ),
-        code=code_of("fit_lens", named=fit_methods),
+        code=code_of("fit_lens", named=lambda wildcards: {(FITS, wildcards.lens)}),
         io=io_of,
     shell:
         launch.command("fit_lens")
@@ -38,13 +34,10 @@ rule fit_lens:
 rule fit_jacobian:
     """The one lens that needs gradients of the live model."""
     input:
-        stream=f"{OUT}/streams/pair{{pair}}/{{role}}/lens.parquet",
         corpus=CORPUS,
-        head=role_head,
         model=model_files,
     output:
         tensors=f"{LENS}/{LIVE}.safetensors",
-        report=f"{LENS}/{LIVE}.report.parquet",
     log:
         f"{OUT}/logs/fit_jacobian/pair{{pair}}-{{role}}.log",
     benchmark:
@@ -55,14 +48,38 @@ rule fit_jacobian:
     resources:
         gpu=gpu(),
     params:
-        spec=spec_of(
-            fit=fit_part(PLAN.section("lens"), LIVE),
-            level=PLAN.config.statistics.level,
-        ),
+        spec=spec_of(fit=fit_part(PLAN.section("lens"), LIVE)),
         code=code_of("fit_jacobian"),
         io=io_of,
     shell:
         launch.command("fit_jacobian")
+
+
+rule judge_lens:
+    """Also lenses that fit nothing; a report apart, so that its level fits nothing anew."""
+    input:
+        stream=f"{OUT}/streams/pair{{pair}}/{{role}}/lens.parquet",
+        corpus=CORPUS,
+        head=role_head,
+        tensors=role_tensors,
+        control=lens_control,
+    output:
+        report=f"{LENS}/{{lens}}.report.parquet",
+    log:
+        f"{OUT}/logs/judge_lens/pair{{pair}}-{{role}}-{{lens}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/judge_lens/pair{{pair}}-{{role}}-{{lens}}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(level=PLAN.config.statistics.level),
+        code=code_of("judge_lens", named=judged_methods),
+        io=io_of,
+    shell:
+        launch.command("judge_lens")
 
 
 rule decode_rows:

@@ -3,7 +3,7 @@
 from residue import stage
 from residue.core import methods
 from residue.core.artifacts import read_parquet
-from residue.lens.artefacts import load_tensors
+from residue.lens.artefacts import load_fitted
 from residue.lens.asked import asked_items
 from residue.lens.reading import LINES_PER_GROUP, batches_of_runs, runs_of
 from residue.lens.table import decode_table
@@ -15,7 +15,7 @@ with stage.open() as job:
     lens, arm, deck = job.wildcard("lens"), job.wildcard("arm"), read_parquet(job.input("deck"))
     tokenizer = PlainTokenizer.of(job.inputs("tokenizer"))
     asked, decoder = asked_items(deck, tokenizer), methods.load(DECODERS, lens)
-    tensors = [load_tensors(file) for file in job.inputs("tensors")]
+    tensors = [load_fitted(file).tensors for file in job.inputs("tensors")]
     runs = runs_of(job.part("runs"), job.inputs("rows"), job.inputs("heads"))
     lines = job.watched(
         batches_of_runs(runs), len(deck) * len(runs), "items", lambda batch: len(batch.items)

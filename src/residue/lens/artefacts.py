@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from residue.core.provenance import canonical
 from residue.models.head import Array
 
 
@@ -22,6 +24,8 @@ class Fitted:
 
     tensors: dict[str, Array] = field(default_factory=dict)
     notes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    n: int = 0
+    """Tokens, or positions, of the fit split that were used."""
 
 
 def spectrum_notes(change: NDArray[np.floating[Any]]) -> dict[str, Any]:
@@ -37,17 +41,20 @@ def spectrum_notes(change: NDArray[np.floating[Any]]) -> dict[str, Any]:
     return {"spectrum": values.tolist(), "effective_rank": rank}
 
 
-def save_tensors(path: Path, fitted: Fitted) -> None:
-    """Write the tensors of a lens; a lens that fits nothing has an empty file."""
+def save_fitted(path: Path, fitted: Fitted) -> None:
+    """Write tensors, with the notes in the file's metadata."""
     from safetensors.numpy import save_file
 
     tensors = {name: np.ascontiguousarray(value) for name, value in fitted.tensors.items()}
-    save_file(dict(sorted(tensors.items())), path)
+    notes = canonical({"n": fitted.n, "rows": {str(r): note for r, note in fitted.notes.items()}})
+    save_file(dict(sorted(tensors.items())), path, metadata={"notes": notes})
 
 
-def load_tensors(path: Path) -> dict[str, Array]:
-    """Read what `save_tensors` wrote."""
-    from safetensors.numpy import load_file
+def load_fitted(path: Path) -> Fitted:
+    """Read what `save_fitted` wrote."""
+    from safetensors import safe_open
 
-    found: dict[str, Array] = load_file(path)
-    return found
+    with safe_open(path, framework="numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        notes = json.loads(file.metadata()["notes"])
+    return Fitted(tensors, {int(row): note for row, note in notes["rows"].items()}, notes["n"])

@@ -28,21 +28,30 @@ def kl_bits(log_p: Floats, log_q: Floats, p: Floats | None = None) -> Floats:
     """
     p = np.exp(log_p) if p is None else p
     with np.errstate(invalid="ignore"):
-        terms = np.where(p > 0.0, p * (log_p - log_q), 0.0)
-    return np.asarray(np.maximum(terms.sum(axis=-1), 0.0) * BITS)
+        return np.maximum(_weighted(p, log_p - log_q), 0.0) * BITS
 
 
 def js_bits(log_p: Floats, log_q: Floats, p: Floats, q: Floats) -> Floats:
-    """Jensen-Shannon divergence in bits, between 0 and 1 (Lin 1991)."""
-    half = float(np.log(2.0))
-    log_m = np.logaddexp(log_p, log_q) - half
-    return np.asarray(0.5 * (kl_bits(log_p, log_m, p) + kl_bits(log_q, log_m, q)))
+    """Jensen-Shannon divergence in bits, H(M) - (H(P) + H(Q)) / 2 with M their mean, between 0 and
+    1 (Lin 1991)."""
+    m = 0.5 * (p + q)
+    log_m = np.log(m, out=np.zeros_like(m), where=m > 0.0)
+    apart = 0.5 * (entropy_bits(log_p, p) + entropy_bits(log_q, q))
+    return np.clip(entropy_bits(log_m, m) - apart, 0.0, 1.0)
 
 
 def entropy_bits(log_p: Floats, p: Floats) -> Floats:
     """Entropy in bits along the last axis."""
+    return -_weighted(p, log_p) * BITS
+
+
+def _weighted(p: Floats, values: Floats) -> Floats:
+    """Sum of p times values along the last axis, 0 where p is 0 and the value infinite."""
+    sums = np.asarray(np.einsum("...v,...v->...", p, values))
+    if np.isfinite(sums).all():
+        return sums
     with np.errstate(invalid="ignore"):
-        return np.asarray(-np.where(p > 0.0, p * log_p, 0.0).sum(axis=-1) * BITS)
+        return np.asarray(np.where(p > 0.0, p * values, 0.0).sum(axis=-1))
 
 
 def fitted_laws(logits: Array) -> Floats:

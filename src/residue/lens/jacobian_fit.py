@@ -33,8 +33,8 @@ BATCH_TOKENS = 2048
 
 def mean_jacobians(
     model: Any, tokenizer: Any, corpus: pd.DataFrame, spec: JacobianSpec, seed: int
-) -> tuple[Fitted, int]:
-    """Matrices of every row below n, and the number of source positions behind them.
+) -> Fitted:
+    """Matrices of every row below n, the mean over `n` source positions.
 
     corpus: its first texts of split `fit` are read; the start token is neither source nor target.
     """
@@ -61,12 +61,12 @@ def mean_jacobians(
             model.base_model(**padded.inputs(), use_cache=False)
             sums += _effects(rows, chosen, width).cpu()
         n += int(chosen.sum())
-    made = Fitted()
+    made = Fitted(n=n)
     for row in range(last):
         matrix = (sums[row] / n).float().numpy()
         made.tensors[f"row_{row}.matrix"] = matrix
         made.notes[row] = spectrum_notes(matrix - np.eye(width))
-    return made, n
+    return made
 
 
 def _positions(batch: Sequence[Text], spec: JacobianSpec, rng: np.random.Generator) -> Tensor:

@@ -86,12 +86,11 @@ def judge(
     head: Head,
     *,
     level: float,
-    fitted_on: int,
     pair: int,
     role: str,
 ) -> pa.Table:
-    """One line per row, with `SCHEMA`. corpus: columns text and country; fitted_on: tokens that the
-    fit used; pair, role: of the model whose stream and head these are."""
+    """One line per row, with `SCHEMA`. corpus: columns text and country; pair, role: of the
+    model whose stream and head these are."""
     keys = stream.read_all("held_out", ["text"])["text"]
     country = corpus.set_index("text")["country"]
     units = country[keys].to_numpy()
@@ -123,7 +122,7 @@ def judge(
                 **_span("versus_next", spans["versus_next"]),
                 "control": "" if control is None else control.name,
                 **_span("versus_control", None if control is None else spans["versus_control"]),
-                "n_fit": fitted_on,
+                "n_fit": lens.fitted.n,
                 "n_held_out": len(held),
                 "n_texts": int(keys.nunique()),
                 "n_clusters": len(names),

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from residue.core.text import shown
-from residue.lens.asked import Asked, columns
+from residue.lens.asked import NONE, Asked, columns
 from residue.lens.divergence import (
     Floats,
     entropy_bits,
@@ -82,7 +82,7 @@ def decode_table(
     of a token, written out by `core.text.shown`. Units: bits, probabilities, natural logits, norms.
     """
     final = Law(head.logits(finite(rows[head.shape.n_blocks])[0]))
-    found = _Items(items, asked, head)
+    found = _Items(items, asked)
     parts: list[dict[str, Any]] = []
     before: np.ndarray | None = None
     for row in sorted(rows):
@@ -129,13 +129,14 @@ class Law:
 
 
 class _Items:
-    """Answers, foils and prompt words of a batch, as index arrays."""
+    """Answers (items,), foils (items,) and prompt words (items, most), -1 where there is none."""
 
-    def __init__(self, items: list[str], asked: Mapping[str, Asked], head: Head) -> None:
+    def __init__(self, items: list[str], asked: Mapping[str, Asked]) -> None:
         self.answer, self.foil = columns(asked, items)
-        self.words = np.zeros((len(items), head.shape.vocabulary), bool)
+        most = max((len(asked[item].words) for item in items), default=0)
+        self.words = np.full((len(items), max(most, 1)), NONE, np.int64)
         for line, item in enumerate(items):
-            self.words[line, list(asked[item].words)] = True
+            self.words[line, : len(asked[item].words)] = asked[item].words
 
 
 def rank_of(logits: Floats, token: np.ndarray) -> Floats:
@@ -187,26 +188,27 @@ def _answer_numbers(law: Law, found: _Items, top: np.ndarray) -> dict[str, Float
 
 def _direction_numbers(state: Array, found: _Items, head: Head) -> dict[str, Floats]:
     """Cosines of the decoded state with unembedding vectors: free of bias, cap and scale."""
-    weight = head.tensors["unembedding.weight"]
-    norms = np.maximum(np.linalg.norm(weight, axis=1), np.finfo(np.float32).tiny)
-    length = np.maximum(np.linalg.norm(state, axis=1), np.finfo(np.float32).tiny)
-    cosines = np.asarray(state @ weight.T / (length[:, None] * norms), np.float64)
-    words = np.where(found.words, cosines, -np.inf).max(axis=1)
+    tokens = np.concatenate([found.answer[:, None], found.words], axis=1)
+    vectors = head.tensors["unembedding.weight"][np.maximum(tokens, 0)].astype(np.float64)
+    cosines = np.where(tokens < 0, np.nan, cosine(vectors, state[:, None].astype(np.float64)))
+    words = np.where(np.isnan(cosines), -np.inf, cosines)[:, 1:].max(axis=1)
     return {
-        "cos_to_answer": picked(cosines, found.answer),
-        "cos_to_prompt_max": np.where(found.words.any(axis=1), words, np.nan),
+        "cos_to_answer": cosines[:, 0],
+        "cos_to_prompt_max": np.where(np.isfinite(words), words, np.nan),
     }
 
 
 def _prompt_numbers(
     law: Law, found: _Items, top: np.ndarray, before: np.ndarray | None
 ) -> dict[str, Floats]:
-    lines = np.arange(len(top))[:, None]
-    near = np.take_along_axis(law.p, top, axis=1) * found.words[lines, top]
+    echo = np.where(
+        found.words < 0, 0.0, np.take_along_axis(law.p, np.maximum(found.words, 0), axis=1)
+    )
+    near = (found.words[:, :, None] == top[:, None, :]).any(axis=2)
     shared = np.full(len(top), np.nan) if before is None else jaccard(top, before)
     return {
-        "echo_mass": np.where(found.words, law.p, 0.0).sum(axis=1),
-        "topk_prompt_mass": near.sum(axis=1),
+        "echo_mass": echo.sum(axis=1),
+        "topk_prompt_mass": (echo * near).sum(axis=1),
         "topk_jaccard_previous": shared,
     }
 

@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import minimize_scalar
 
 from residue.core import methods
-from residue.lens.artefacts import Fitted, load_tensors, save_tensors, spectrum_notes
+from residue.lens.artefacts import Fitted, load_fitted, save_fitted, spectrum_notes
 from residue.lens.distil import TorchHead
 from residue.lens.divergence import kl_bits, log_softmax
 from residue.lens.fits.prism import procrustes
@@ -33,8 +33,7 @@ def fitted(name: str, stream: Any, head: Head, section: dict[str, Any] = SECTION
 
 
 def report(lens: Lens, control: Lens | None, stream: Any, corpus: Any, head: Head) -> pd.DataFrame:
-    n = stream.n("fit")
-    made = judge(lens, control, stream, corpus, head, level=0.95, fitted_on=n, pair=0, role="base")
+    made = judge(lens, control, stream, corpus, head, level=0.95, pair=0, role="base")
     return made.to_pandas().set_index("row")
 
 
@@ -131,16 +130,19 @@ def test_the_same_seed_gives_the_same_tensors(
     stream = make_stream(rotated())
     few = SECTION | {"distil": SECTION["distil"] | {"steps": 5}}
     for number in (0, 1):
-        save_tensors(tmp_path / str(number), fitted("tuned", stream, plain_head, few).fitted)
+        save_fitted(tmp_path / str(number), fitted("tuned", stream, plain_head, few).fitted)
     assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes()
-    assert set(load_tensors(tmp_path / "0")) == {
+    assert set(load_fitted(tmp_path / "0").tensors) == {
         f"row_{row}.{part}" for row in range(BLOCKS) for part in ("matrix", "bias")
     }
 
 
-def test_a_lens_without_a_fit_has_an_empty_file(tmp_path: Any) -> None:
-    save_tensors(tmp_path / "empty", Fitted())
-    assert load_tensors(tmp_path / "empty") == {}
+def test_notes_come_back_with_the_tensors(tmp_path: Any) -> None:
+    made = Fitted({"row_0.bias": np.ones(2, np.float32)}, {0: spectrum_notes(np.eye(2))}, 7)
+    save_fitted(tmp_path / "file", made)
+    again = load_fitted(tmp_path / "file")
+    assert (again.notes, again.n) == (made.notes, 7)
+    np.testing.assert_array_equal(again.tensors["row_0.bias"], [1.0, 1.0])
 
 
 def test_the_report_is_exact_at_the_last_row_and_counts(

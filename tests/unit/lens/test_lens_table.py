@@ -49,7 +49,9 @@ class Given:
 
 
 def asked(n: int) -> dict[str, Asked]:
-    return {f"i{k}": Asked(k % VOCABULARY, (k + 7) % VOCABULARY, (1, 2, k % 5)) for k in range(n)}
+    return {
+        f"i{k}": Asked(k % VOCABULARY, (k + 7) % VOCABULARY, tuple({1, 2, k % 5})) for k in range(n)
+    }
 
 
 def table(

@@ -20,7 +20,7 @@ def fit(stream: StreamFile, head: Head, options: dict[str, Any], seed: int) -> F
     spec = load(DistilSpec, options["distil"], "lens.distil")
     last, teacher = head.shape.n_blocks, TorchHead(head)
     final = stream.read(last, "fit")
-    made = Fitted()
+    made = Fitted(n=stream.n("fit"))
     for row in (row for row in stream.rows if row != last):
         bias = torch.zeros(head.shape.width, requires_grad=True)
         rows = stream.read(row, "fit")

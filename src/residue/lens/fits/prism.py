@@ -26,7 +26,7 @@ LEAST_DEVIATION = 1e-6
 def fit(stream: StreamFile, head: Head, options: dict[str, Any], seed: int) -> Fitted:
     """Mean and deviation of every row, and the rotation."""
     last = head.shape.n_blocks
-    made = Fitted()
+    made = Fitted(n=stream.n("fit"))
     final = _whitened(stream.read(last, "fit"), last, made)
     cross = np.zeros((head.shape.width, head.shape.width))
     for row in (row for row in stream.rows if row != last):

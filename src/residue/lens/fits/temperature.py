@@ -27,7 +27,7 @@ def fit(stream: StreamFile, head: Head, options: dict[str, Any], seed: int) -> F
     spec = load(TemperatureSpec, options["temperature"], "lens.temperature")
     final = _some(stream.read(head.shape.n_blocks, "fit"), spec.tokens, seed)
     law = np.exp(fitted_laws(head.logits(final)))
-    made = Fitted()
+    made = Fitted(n=min(stream.n("fit"), spec.tokens))
     for row in stream.rows:
         rows = _some(stream.read(row, "fit"), spec.tokens, seed)
         logits = next_norm.decode(rows, row, head, {})

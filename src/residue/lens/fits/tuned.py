@@ -29,7 +29,7 @@ def fit(stream: StreamFile, head: Head, options: dict[str, Any], seed: int) -> F
     spec = load(DistilSpec, options["distil"], "lens.distil")
     last, width, teacher = head.shape.n_blocks, head.shape.width, TorchHead(head)
     final = stream.read(last, "fit")
-    made = Fitted()
+    made = Fitted(n=stream.n("fit"))
     for row in (row for row in stream.rows if row != last):
         matrix = torch.zeros(width, width, requires_grad=True)
         bias = torch.zeros(width, requires_grad=True)
