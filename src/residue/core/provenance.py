@@ -90,9 +90,24 @@ def _read_source(path: Path, _mtime: int, _size: int) -> tuple[str, tuple[Path, 
         tree = ast.parse(path.read_bytes(), filename=str(path))
     except SyntaxError as error:
         raise SyntaxError(f"{path}:{error.lineno}: {error.msg}; mend the file first") from error
+    _strip_typing(tree)
     imports = tuple(_imports(tree, path))
     _strip_docstrings(tree)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports
+
+
+def _strip_typing(tree: ast.Module) -> None:
+    """Remove what stands under a module's `if TYPE_CHECKING:`: it never runs, so it changes no job."""
+    tree.body = [node for node in tree.body if not _is_typing(node)] or [ast.Pass()]
+
+
+def _is_typing(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+        and not node.orelse
+    )
 
 
 def _strip_docstrings(tree: ast.Module) -> None:

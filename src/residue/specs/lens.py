@@ -100,14 +100,11 @@ class LensSpec:
         "next_norm",
         "final_norm",
         "raw",
-        "temperature",
-        "bias_only",
         "tuned",
-        "prism",
-        "jacobian",
     )
     """Decoder files (`lens/decoders/<name>.py`) that read every arm; one table each. A decoder
-    added makes its own fit and tables and re-makes none."""
+    added makes its own fit and tables and re-makes none: there are ``temperature``, ``bias_only``,
+    ``prism`` and ``jacobian`` too."""
 
     top_k: int = 10
     """Tokens listed per item and row, with their text and probability; at least 1."""

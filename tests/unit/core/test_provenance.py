@@ -73,8 +73,9 @@ def edit(project: Path, name: str, old: str, new: str) -> None:
         ("b.py", "return 2", "return 2  # why"),
         ("b.py", "return 2", "return (\n        2\n    )"),
         ("c.py", "return 3", "return 4"),
+        ("b.py", "def two", "if TYPE_CHECKING:\n    from residue import c\n\n\ndef two"),
     ],
-    ids=["docstring", "comment", "format", "unreachable module"],
+    ids=["docstring", "comment", "format", "unreachable module", "names for types alone"],
 )
 def test_edits_that_change_nothing_leave_the_digest(
     project: Path, name: str, old: str, new: str

@@ -29,7 +29,7 @@ class Attack:
     data: Literal["other", "same", "benign"] = "other"
     """Facts trained on, in wordings and languages of the edit data: of the forget countries that
     are set apart for this, of those that are tested, or the retain facts."""
-    steps: tuple[int, ...] = (5, 20, 60)
+    steps: tuple[int, ...] = (10, 60)
     """Updates after which the model is kept; each gives a condition. The last decides the cost."""
     batch: int = 16
     """Items per update."""
