@@ -97,7 +97,7 @@ def _read_source(path: Path, _mtime: int, _size: int) -> tuple[str, tuple[Path, 
 
 
 def _strip_typing(tree: ast.Module) -> None:
-    """Remove what stands under a module's `if TYPE_CHECKING:`: it never runs, so it changes no job."""
+    """Remove what stands under a module's `if TYPE_CHECKING:`, which never runs."""
     tree.body = [node for node in tree.body if not _is_typing(node)] or [ast.Pass()]
 
 

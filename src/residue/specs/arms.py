@@ -188,3 +188,22 @@ def built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any
         )
     options = {name: value for name, value in reference.items() if name != "name"}
     return fields.load(found, options, key)
+
+
+def default_arms() -> dict[str, ArmSpec]:
+    """The default story: two edits in earnest, and two planted liars that the page must catch."""
+    reft = StepSpec(
+        edit={"name": "loreft", "rank": 32},
+        objective={"name": "npo", "beta": 3.0, "retain_weight": 6.0},
+        train=TrainSpec(learning_rate=5e-3),
+    )
+    return {
+        "npo": ArmSpec(),
+        "reft_gate": ArmSpec(steps=(reft, StepSpec(edit="gate_v2", objective=None))),
+        "suppressor": _computed("suppress_answers"),
+        "destroyed": _computed("destroy"),
+    }
+
+
+def _computed(edit: str) -> ArmSpec:
+    return ArmSpec(steps=(StepSpec(edit=edit, objective=None),), seeds=(0,))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import methods
-from residue.specs.arms import ArmSpec
+from residue.specs.arms import ArmSpec, default_arms
 from residue.specs.claims import (
     ClaimSpec,
     EstimandSpec,
@@ -72,9 +72,7 @@ class Config:
     """Where the base comes from."""
     pretrain: PretrainSpec = field(default_factory=PretrainSpec)
     """How the embedded base and oracle are trained."""
-    arms: dict[str, ArmSpec] = field(
-        default_factory=lambda: {"npo": ArmSpec()}, metadata={"merge": False}
-    )
+    arms: dict[str, ArmSpec] = field(default_factory=default_arms, metadata={"merge": False})
     """The edits to compare; base and oracle are always there."""
     conditions: dict[str, ConditionSpec] = field(default_factory=default_conditions)
     """What is done to arms after their edit, by name; entries add to the defaults, ``null`` takes
