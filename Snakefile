@@ -44,8 +44,11 @@ include: "rules/streams.smk"
 include: "rules/selftest.smk"
 include: "rules/patching.smk"
 include: "rules/sae.smk"
+include: "rules/lens.smk"
+include: "rules/lens_summaries.smk"
 include: "rules/measures.smk"
 include: "rules/conditions.smk"
+include: "rules/depth.smk"
 include: "rules/report.smk"
 
 

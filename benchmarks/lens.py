@@ -163,13 +163,13 @@ def make_queries(tokenizer: Any, deck: Path, n: int) -> list[Query]:
 
 
 def larger(folder: Path, base: Path) -> Path:
-    """A random Llama, some thirty times the embedded one's size, with the same tokenizer."""
+    """A random Llama, some ten times the embedded one's size, with the same tokenizer."""
     from transformers import LlamaConfig, LlamaForCausalLM
 
     _, tokenizer = load_model(base)
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=16384, hidden_size=512, intermediate_size=1024, num_hidden_layers=12,
+        vocab_size=8192, hidden_size=384, intermediate_size=768, num_hidden_layers=8,
         num_attention_heads=8, num_key_value_heads=8, max_position_embeddings=512,
         bos_token_id=1, eos_token_id=2, pad_token_id=0, initializer_range=0.05,
     )  # fmt: skip
@@ -242,7 +242,7 @@ def main() -> None:
     compare(base, deck, N_PROMPTS, TURNS, "embedded, 6 × 128, 2,048 tokens")
     with tempfile.TemporaryDirectory() as folder:
         model = larger(Path(folder), base)
-        compare(model, deck, N_PROMPTS, 2, "random, 12 × 512, 16,384 tokens")
+        compare(model, deck, 50, 2, "random, 8 × 384, 8,192 tokens")
     few, many = peak(base, deck, 1), peak(base, deck, 8)
     print(f"\nPeak memory of our table: {few:.0f} MiB for 200 prompts, {many:.0f} for 1,600.")
     kept = {name: rows * width * 4 for name, (rows, width) in SIZES.items()}

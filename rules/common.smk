@@ -10,7 +10,8 @@ from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs.fields import SpecError
-from residue.specs.measures import METRICS
+from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part
+from residue.specs.measures import METRICS, OF_LANGUAGE
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from snakemake.exceptions import WorkflowError
@@ -85,6 +86,9 @@ STRESS_DECK = f"{OUT}/world/decks/{STRESS}.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
+
+
+LENS_DECK = f"{OUT}/world/decks/{PLAN.lens_deck()}.parquet"
 
 
 def deck_files():
@@ -195,10 +199,18 @@ def has_own_head(arm):
 
 def arm_head(wildcards):
     """The head that an arm's rows are read with: its own."""
-    if not has_own_head(wildcards.arm):
-        return head_files(wildcards.pair, role_of(wildcards.arm))
-    folder = f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}"
+    return own_head(wildcards.arm, wildcards.pair, wildcards.seed)
+
+
+def own_head(arm, pair, seed):
+    if not has_own_head(arm):
+        return head_files(pair, role_of(arm))
+    folder = f"{OUT}/arms/{arm}/pair{pair}/seed{seed}"
     return [f"{folder}/head.safetensors", f"{folder}/arch.json"]
+
+
+def role_head(wildcards):
+    return head_files(wildcards.pair, wildcards.role)
 
 
 def trained_arms():
@@ -277,6 +289,13 @@ def metrics_of(wildcards):
     return list(PLAN.metrics_of(wildcards.deck))
 
 
+def language_files(wildcards):
+    """The language identifier, for the decks on which a metric reads it."""
+    if not set(OF_LANGUAGE) & set(metrics_of(wildcards)):
+        return []
+    return [f"{OUT}/measurements/language_id.{kind}" for kind in ("json", "parquet")]
+
+
 def metric_methods(wildcards):
     return {(METRICS, name) for name in metrics_of(wildcards)}
 
@@ -289,12 +308,17 @@ def page_methods(wildcards):
     }
 
 
+def spoken_decks():
+    """Decks whose measurements come from what models say; the lens deck's come from lens tables."""
+    return [deck for deck in PLAN.decks() if deck != "lens"]
+
+
 def all_measurements(*decks):
     """Measurements of every arm on the named decks; on all of them if none is named."""
     return [
         f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
         for arm, pair, seed in PLAN.runs()
-        for deck in (decks or PLAN.decks())
+        for deck in (decks or spoken_decks())
     ]
 
 
@@ -309,6 +333,11 @@ def attacked_measurements():
 def recovery_files(*names):
     """What is made where some arm is attacked; nothing where none is."""
     return [f"{OUT}/{name}" for name in names] if PLAN.attacks() else []
+
+
+def depth_measurements():
+    """Measurements of the lens deck, arm by arm."""
+    return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in PLAN.arms()]
 
 
 def patching_measurements():
@@ -333,6 +362,118 @@ def all_known():
         f"{OUT}/measurements/known/pair{pair}.parquet"
         for pair in range(PLAN.config.pairs)
     ]
+
+
+# --- depth: every arm as the lenses read it -----------------------------------------------
+
+
+def lens_table(lens, arm):
+    return f"{OUT}/lens/tables/{lens}/{arm}.parquet"
+
+
+def depth_methods(wildcards):
+    """The metrics of the lens deck."""
+    return {(METRICS, name) for name in PLAN.section("measures")["metrics"]["lens"]}
+
+
+def arm_runs(wildcards):
+    """(pair, seed) of an arm."""
+    return [[pair, seed] for arm, pair, seed in PLAN.runs() if arm == wildcards.arm]
+
+
+def deck_rows(wildcards):
+    """Rows of an arm on the deck that the lenses read, run by run."""
+    return [
+        f"{OUT}/records/{wildcards.arm}/pair{pair}/seed{seed}/plain/{PLAN.lens_deck()}/rows.parquet"
+        for pair, seed in arm_runs(wildcards)
+    ]
+
+
+def own_heads(wildcards):
+    """The heads that an arm speaks with, run by run."""
+    return [
+        file
+        for pair, seed in arm_runs(wildcards)
+        for file in own_head(wildcards.arm, pair, seed)
+    ]
+
+
+def first_seed(arm):
+    return 0 if arm in UNEDITED else PLAN.config.arms[arm].seeds[0]
+
+
+def traced_arm(wildcards):
+    seed = first_seed(wildcards.arm)
+    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{seed}/arm.json"
+
+
+def traced_weights(wildcards):
+    if wildcards.arm in UNEDITED:
+        return []
+    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{first_seed(wildcards.arm)}/weights"
+
+
+def depth_figures():
+    """Curves of each lens, then the traced prompts of each edited arm."""
+    curves = [f"depth_{lens}" for lens in PLAN.config.depth.lenses]
+    traces = [f"trace_{arm}" for arm in PLAN.config.arms if PLAN.config.depth.traced]
+    return [f"{OUT}/report/figures/{name}.svg" for name in curves + traces]
+
+
+# --- what a lens reads ---------------------------------------------------------------------
+
+
+def base_rows(wildcards):
+    """Rows of the base of every pair on the deck that the lenses read."""
+    return [
+        f"{OUT}/records/base/pair{pair}/seed0/plain/{PLAN.lens_deck()}/rows.parquet"
+        for pair in range(PLAN.config.pairs)
+    ]
+
+
+def base_heads(wildcards):
+    """The base's head, run by run of an arm."""
+    return [
+        file for pair, _ in arm_runs(wildcards) for file in head_files(pair, "base")
+    ]
+
+
+def arm_selftests(wildcards):
+    """No lens reads a model whose self-test failed."""
+    return selftest_files(wildcards.arm)
+
+
+def is_fitted(lens):
+    return lens == LIVE or lens in methods.names(FITS)
+
+
+def lens_tensors(wildcards):
+    """What was fitted for a lens, pair by pair: on the oracle for the oracle, else on the base."""
+    role, lens = role_of(wildcards.arm), wildcards.lens
+    return [
+        f"{OUT}/lens/pair{pair}/{role}/{lens}.safetensors"
+        for pair in range(PLAN.config.pairs)
+        if is_fitted(lens)
+    ]
+
+
+def lens_control(wildcards):
+    """The fitted control that a lens must beat; most have none but the next-norm lens."""
+    stem = f"{OUT}/lens/pair{wildcards.pair}/{wildcards.role}"
+    names = [CONTROLS[name] for name in [wildcards.lens] if name in CONTROLS]
+    return [f"{stem}/{name}.safetensors" for name in names]
+
+
+def role_tensors(wildcards):
+    """What was fitted for a lens on this very model; nothing where it needs no fit."""
+    stem = f"{OUT}/lens/pair{wildcards.pair}/{wildcards.role}"
+    return [f"{stem}/{wildcards.lens}.safetensors"] if is_fitted(wildcards.lens) else []
+
+
+def judged_methods(wildcards):
+    """A lens's decoder and that of its control."""
+    lens = wildcards.lens
+    return {(DECODERS, lens), (DECODERS, CONTROLS.get(lens, lens))}
 
 
 # --- what `all` asks for -------------------------------------------------------------------
@@ -361,7 +502,13 @@ def everything():
         {"arm": arm, "pair": pair, "seed": seed, "condition": condition, "deck": STRESS}
         for arm, pair, seed, condition in PLAN.attacked()
     ]
+    spoken = [job for job in asked if job["deck"] in spoken_decks()]
+    every_arm = [{"arm": arm} for arm in PLAN.arms()]
+    traced = every_arm if PLAN.config.depth.traced else []
     streams = [role | {"stream": "lens"} for role in roles]
+    lenses = PLAN.config.lens.decoders
+    judged = sorted({CONTROLS.get(lens, lens) for lens in lenses} | set(lenses))
+    fits = [lens for lens in judged if is_fitted(lens) and lens != LIVE]
     makers = (
         "read_data read_corpus"
         if PLAN.own_data
@@ -373,12 +520,23 @@ def everything():
         "describe_model adopt_model": roles,
         "record_stream": streams,
         "train_arm": trained,
-        "record measure": asked,
+        "record": asked,
+        "measure": spoken,
+        "measure_depth final_predictions": every_arm,
+        "estimate_depth": [{}],
+        "draw_depth": [{"lens": lens} for lens in PLAN.config.depth.lenses],
+        "trace_prompts": traced,
+        "draw_trace": [job for job in traced if job["arm"] not in UNEDITED],
         "find_known choose_layers": pairs,
         "describe_arm": [run for run in trained if has_own_head(run["arm"])],
         "self_test": runs,
         "witness": plain(PLAN.witnessed()),
         "patch_rows measure_patching": plain(PLAN.patched()),
+        "fit_lens": [role | {"lens": lens} for role in roles for lens in fits],
+        "judge_lens": [role | {"lens": lens} for role in roles for lens in judged],
+        "fit_jacobian": roles if LIVE in lenses else [],
+        "decode_rows": [arm | {"lens": lens} for arm in every_arm for lens in lenses],
+        "pair_rows map_rows summarise_lens": every_arm,
     }
     if PLAN.makes_saes():
         choices = range(PLAN.config.representation.select)
@@ -389,6 +547,10 @@ def everything():
     if attacks:
         jobs["attack_arm"] = attacks
         jobs["build_stress_deck estimate_recovery draw_recovery"] = [{}]
+    if any(
+        set(OF_LANGUAGE) & set(names) for names in PLAN.config.measures.metrics.values()
+    ):
+        jobs["train_language_id"] = [{}]
     if PLAN.config.model.source == "embedded":
         jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
     return [

@@ -1,6 +1,30 @@
 """From records to numbers: measurements per arm and deck, then estimates over all of them."""
 
 
+rule train_language_id:
+    """Tells languages apart, for metrics of language; and how often it errs."""
+    input:
+        facts=FACTS,
+    output:
+        model=f"{OUT}/measurements/language_id.json",
+        errors=f"{OUT}/measurements/language_id.parquet",
+    log:
+        f"{OUT}/logs/train_language_id.log",
+    benchmark:
+        f"{OUT}/benchmarks/train_language_id.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(language_id=PLAN.section("measures")["language_id"]),
+        code=code_of("train_language_id"),
+        io=io_of,
+    shell:
+        launch.command("train_language_id")
+
+
 rule measure:
     input:
         generations=rules.record.output.generations,
@@ -8,6 +32,7 @@ rule measure:
         rows=rules.record.output.rows,
         head=arm_head,
         deck=f"{OUT}/world/decks/{{deck}}.parquet",
+        language_id=language_files,
     output:
         measurements=f"{OUT}/measurements/{RUN}.parquet",
     log:
@@ -33,7 +58,7 @@ rule find_known:
     """Which facts the base knows, decided on other templates than those scored."""
     input:
         measurements=f"{OUT}/measurements/base/pair{{pair}}/seed0/plain/facts.parquet",
-        deck=FACTS_DECK,
+        decks=list(dict.fromkeys([FACTS_DECK, LENS_DECK])),
     output:
         known=f"{OUT}/measurements/known/pair{{pair}}.parquet",
     log:
@@ -57,6 +82,7 @@ rule estimate:
     input:
         measurements=all_measurements()
         + patching_measurements()
+        + depth_measurements()
         + attacked_measurements(),
         known=all_known(),
         decks=deck_files(),

@@ -55,8 +55,10 @@ rule write_page:
             rules.draw_figures.output.tradeoff,
             rules.draw_figures.output.by_language,
             rules.draw_figures.output.first_rows,
+            *depth_figures(),
         ]
         + recovery_files("report/figures/recovery.svg"),
+        depth=rules.estimate_depth.output.depth,
     output:
         page=report(
             f"{OUT}/report/index.html",

@@ -7,6 +7,7 @@ rule build_decks:
     output:
         countries=CLUSTERS,
         facts_deck=FACTS_DECK,
+        lens_deck=f"{OUT}/world/decks/lens.parquet",
         orders_deck=f"{OUT}/world/decks/orders.parquet",
     log:
         f"{OUT}/logs/build_decks.log",

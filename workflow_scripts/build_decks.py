@@ -5,10 +5,12 @@ from residue.specs.world import WorldSpec
 from residue.world.build import build_world
 from residue.world.facts import read_facts
 from residue.world.items import facts_deck
+from residue.world.lens_items import lens_deck
 from residue.world.orders import orders_deck
 
 with stage.open() as job:
     world = build_world(read_facts(job.input("facts")), job.spec("world", WorldSpec))
     job.write_parquet("countries", world.groups)
     job.write_parquet("facts_deck", facts_deck(world))
+    job.write_parquet("lens_deck", lens_deck(world))
     job.write_parquet("orders_deck", orders_deck(world))

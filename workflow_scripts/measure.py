@@ -2,6 +2,7 @@
 
 from residue import stage
 from residue.core.artifacts import read_parquet
+from residue.measure.language_id.files import read_identifier
 from residue.measure.table import measure_all, needs
 from residue.models.head import Head
 from residue.records.store import RowsFile, read_generations, read_tokens
@@ -14,6 +15,7 @@ with stage.open() as job:
         "tokens": lambda: read_tokens(job.input("tokens")),
         "rows": lambda: RowsFile(job.input("rows")),
         "head": lambda: Head.load(head, arch),
+        "language_id": lambda: read_identifier(*job.inputs("language_id")),
     }
     table = measure_all(
         {name: readers[name]() for name in needs(metrics)},

@@ -19,6 +19,7 @@ with stage.open() as job:
         sentences=job.specs("claims", ClaimSpec),
         recovery=read_parquet(recovery[0]) if recovery else None,
         figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
+        depth=read_parquet(job.input("depth")),
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)

@@ -34,8 +34,8 @@ PAIR_COLUMNS = {
     "js_divergence": "js",
     "l1_prob_diff": "l1",
     "topk_jaccard_raw_norm@50": "jaccard_50",
-    "answer_rank_norm": "rank_norm",
-    "answer_rank_raw": "rank_raw",
+    "answer_rank_norm": "answer_rank_norm",
+    "answer_rank_raw": "answer_rank_raw",
 }
 NUMBERS = (
     "entropy", "entropy_gap", "teacher_entropy", "p_top1", "p_top5", "p_answer", "answer_rank",

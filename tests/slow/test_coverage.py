@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
-SIMULATION = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "coverage.py"))
+SIMULATION = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "interval_coverage.py"))
 
 pytestmark = pytest.mark.slow
 

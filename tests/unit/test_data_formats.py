@@ -23,9 +23,15 @@ from residue import stage
 from residue.core.artifacts import write_parquet
 from residue.edits import recipes
 from residue.lens.depth import table as patching_table
+from residue.lens.judging import SCHEMA as REPORT
+from residue.lens.pairs import SCHEMA as PAIRS
+from residue.lens.predictions import final_predictions, stacked
+from residue.lens.ridge import SCHEMA as RIDGE
 from residue.lens.selftest import as_table
+from residue.lens.table import SCHEMA as TABLE
 from residue.lens.witness import skipped
 from residue.measure.known import find_known
+from residue.measure.language_id.trial import trial
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
@@ -33,13 +39,15 @@ from residue.models.layouts import LAYOUTS
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
 from residue.report.claims import claims
+from residue.report.depth import depth_table
 from residue.report.estimates import estimates
 from residue.report.recovery import Attack, recovery_table
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.conditions import StressSpec
-from residue.specs.measures import KnownSpec
+from residue.specs.depth import DepthSpec
+from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
@@ -52,6 +60,7 @@ from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
 from residue.world.items import facts_deck
 from residue.world.jsonl import Fault
+from residue.world.lens_items import lens_deck
 from residue.world.orders import orders_deck
 from residue.world.own_decks import fault_table
 
@@ -106,6 +115,34 @@ def choice_table(deck: pd.DataFrame) -> pd.DataFrame:
     return score_rows(Rows(), deck, spec, requested=["en", "hi"], pair=0)  # type: ignore[arg-type]
 
 
+def read_by_a_lens(deck: pd.DataFrame) -> pd.DataFrame:
+    """What a lens reads in rows of noise."""
+    keys = {"pair": 0, "seed": 0, "condition": "plain"}
+    parts = [deck[["item"]].assign(**keys, row=row) for row in range(3)]
+    rng = np.random.default_rng(0)
+    made = pd.concat(parts, ignore_index=True)
+    return made.assign(
+        log_odds_foil=rng.normal(size=len(made)), answer_rank=rng.integers(1, 9, len(made))
+    )
+
+
+def predicted() -> pd.DataFrame:
+    """Final predictions of a model of three tokens."""
+
+    class Rows:
+        numbers = (0, 1)
+
+        def read(self, row: int, place: str) -> tuple[list[str], np.ndarray]:
+            return ["a"], np.array([[1.0, 0.0, -1.0]], np.float32)
+
+    class Head:
+        def logits(self, rows: np.ndarray) -> np.ndarray:
+            return rows
+
+    one = final_predictions(Rows(), Head(), [1.0], 2, str)  # type: ignore[arg-type]
+    return stacked([((0, 0, "plain"), one)], "base")
+
+
 @pytest.fixture(scope="module")
 def tables() -> dict[str, pd.DataFrame]:
     """Every table of a run, from its own writer."""
@@ -116,6 +153,7 @@ def tables() -> dict[str, pd.DataFrame]:
     )
     world = build_world(read_facts(ROOT / "data" / "facts.tsv"), spec)
     facts, orders, shown = facts_deck(world), orders_deck(world), edit_data(world)
+    lens = lens_deck(world)
     runs = {
         arm: measure_all(
             {"generations": said(facts, knows=arm == "base")},
@@ -133,12 +171,21 @@ def tables() -> dict[str, pd.DataFrame]:
     )
     return {
         "countries": world.groups,
-        "items": pd.concat([facts, orders], ignore_index=True),
+        "items": pd.concat([facts, lens, orders], ignore_index=True),
+        "depth": depth_table(
+            {("final_norm", arm): read_by_a_lens(lens) for arm in ("base", "oracle")},
+            lens,
+            lens[["item"]].assign(pair=0, known=True),
+            DepthSpec(),
+            StatisticsSpec(),
+        ),
+        "final_predictions": predicted(),
         "edit_data": shown,
         "audit": checked,
         "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
         "layers": choice_table(facts),
+        "language_id": trial(read_facts(ROOT / "data" / "facts.tsv"), LanguageIdSpec()),
         "measurements": runs["base"],
         "known": known,
         "selftest": as_table(skipped("not installed")),
@@ -163,11 +210,14 @@ def tables() -> dict[str, pd.DataFrame]:
         "corpus",
         "faults",
         "layers",
+        "language_id",
         "measurements",
         "known",
         "selftest",
         "patching",
         "estimates",
+        "depth",
+        "final_predictions",
         "claims",
         "recovery",
     ],
@@ -184,12 +234,24 @@ def test_records_have_the_documented_columns() -> None:
     page = documented()
     for name, schema in (("generations", GENERATIONS), ("tokens", TOKENS)):
         assert page[name] == {field.name: words(field.type) for field in schema}
+    assert set(page["traces"]) == {"item", "position", "id", "row_0", "row_n"}
     for name, written in (("rows", rows_schema(7, 4)), ("streams", stream_schema(range(7), 4))):
         assert page[name] == {
             field.name.replace("row_6", "row_n"): words(field.type)
             for field in written
             if field.name not in {f"row_{k}" for k in range(1, 6)}
         }
+
+
+def test_lens_files_have_the_documented_columns() -> None:
+    page = documented()
+    for name, schema in (
+        ("lens tables", TABLE),
+        ("lens pairs", PAIRS),
+        ("lens ridge", RIDGE),
+        ("lens report", REPORT),
+    ):
+        assert page[name] == {field.name: words(field.type) for field in schema}
 
 
 def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,22 +15,26 @@ from residue.specs.claims import default_claims, default_estimands
 from residue.specs.config import Plan, read_config
 
 ROOT = Path(__file__).resolve().parents[2]
+ARMS = ("base", "oracle", "npo")
 SCRIPTS = ROOT / "workflow_scripts"
 FACTS = str(ROOT / "data" / "facts.tsv")
 OUTPUTS = {
     "build_decks": {"countries": "countries.parquet", "facts_deck": "decks/facts.parquet",
-                    "orders_deck": "decks/orders.parquet"},
+                    "lens_deck": "decks/lens.parquet", "orders_deck": "decks/orders.parquet"},
     "build_edit_data": {"edit_data": "edit_data.parquet"},
     "train_tokenizer": {"tokenizer": "tokenizer.json", "config": "tokenizer_config.json"},
     "audit_world": {"audit": "audit.parquet"},
     "estimate": {"estimates": "estimates.parquet"},
     "decide_claims": {"claims": "claims.parquet"},
+    "estimate_depth": {"depth": "depth.parquet"},
+    "draw_depth": {"figure": "depth_final_norm.svg"},
     "draw_figures": {"tradeoff": "tradeoff.svg", "by_language": "by_language.svg",
                      "first_rows": "first_rows.svg"},
     "write_page": {"page": "report/index.html"},
 }  # fmt: skip
 """Stages that need no model, in the order of the graph."""
 MEASURED = """
+from pathlib import Path
 import numpy as np, pandas as pd
 from residue.core.artifacts import read_parquet, write_parquet
 items = read_parquet("decks/facts.parquet")
@@ -41,14 +45,21 @@ for arm, rate in (("base", 0.9), ("oracle", 0.1), ("npo", 0.3)):
         "reason": "", "value": (rng.random(len(items)) < rate).astype(float)})
     depth = table.assign(metric="first_rank_row", value=rng.integers(1, 4, len(items)) * 1.0)
     write_parquet(f"{arm}.parquet", pd.concat([table, depth]))
+    some = read_parquet("decks/lens.parquet").head(200)
+    lens = pd.concat(some[["item"]].assign(pair=0, seed=0, condition="plain", row=row)
+        for row in range(3))
+    lens["log_odds_foil"] = rng.normal(size=len(lens))
+    lens["answer_rank"] = rng.integers(1, 4, len(lens))
+    Path("final_norm").mkdir(exist_ok=True)
+    write_parquet(f"final_norm/{arm}.parquet", lens)
 write_parquet("known.parquet", items[["item"]].assign(pair=0, known=True))
 """
 
 
 def inputs(stage: str) -> dict[str, object]:
-    measured = ["base.parquet", "oracle.parquet", "npo.parquet"]
-    decks = ["decks/facts.parquet", "decks/orders.parquet"]
-    figures = list(OUTPUTS["draw_figures"].values())
+    measured = [f"{arm}.parquet" for arm in ARMS]
+    decks = ["decks/facts.parquet", "decks/lens.parquet", "decks/orders.parquet"]
+    figures = [*OUTPUTS["draw_figures"].values(), "depth_final_norm.svg"]
     tables = {"estimates": "estimates.parquet", "countries": "countries.parquet",
               "audit": "audit.parquet", "claims": "claims.parquet"}  # fmt: skip
     given: dict[str, dict[str, object]] = {
@@ -58,7 +69,11 @@ def inputs(stage: str) -> dict[str, object]:
         "decide_claims": {"estimates": "estimates.parquet"},
         "draw_figures": {"estimates": "estimates.parquet", "measurements": measured,
                          "deck": "decks/facts.parquet"},
-        "write_page": {**tables, "figures": figures, "arch": "arch.json"},
+        "estimate_depth": {"tables": [f"final_norm/{arm}.parquet" for arm in ARMS],
+                           "deck": "decks/lens.parquet", "known": ["known.parquet"]},
+        "draw_depth": {"depth": "depth.parquet"},
+        "write_page": {**tables, "figures": figures, "arch": "arch.json",
+                       "depth": "depth.parquet"},
     }  # fmt: skip
     return given.get(stage, {"facts": FACTS})
 
@@ -75,8 +90,9 @@ def spec(plan: Plan) -> str:
         "requested": plan.requested(),
         "source": "embedded",
         "own": False,
+        "depth": plan.compared(),
     }
-    return provenance.canonical(slices | more | {"wildcards": {}})
+    return provenance.canonical(slices | more | {"wildcards": {"lens": "final_norm"}})
 
 
 def run_all(folder: Path, hash_seed: str) -> dict[str, bytes]:

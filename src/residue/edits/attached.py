@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from residue.edits.fitting import FitData
-
 
 class Attached(ABC):
     """What `Edit.attach` and `Edit.load` give; the model stays the plain `transformers` object.
@@ -40,6 +38,11 @@ class Attached(ABC):
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write the edit's files into a new folder; equal weights give equal bytes."""
+
+    def penalty(self) -> Tensor | None:
+        """What the edit itself adds to the loss, of the passes with gradient since the last call;
+        most edits add nothing."""
+        return None
 
     def prompt(self, text: str) -> str:
         """A prompt as the edit would have it asked; most edits leave prompts alone."""
@@ -91,8 +94,8 @@ class EditMethod(Protocol):
     def attach(self, model: Any, *, seed: int, place: int) -> Attached:
         """A fresh edit, trainable; place: its number in the arm, from 1."""
 
-    def fit(self, model: Any, tokenizer: Any, data: FitData, *, seed: int, place: int) -> Attached:
-        """The edit computed from the edit data and the live model, not trainable."""
+    def fit(self, model: Any, tokenizer: Any, data: Any, *, seed: int, place: int) -> Attached:
+        """The edit computed from a `FitData` and the live model, not trainable."""
 
     @staticmethod
     def load(model: Any, folder: Path, *, place: int) -> Attached:

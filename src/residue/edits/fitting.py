@@ -72,7 +72,7 @@ class FitData:
 
     def sae(self, row: int) -> Any:
         """The sparse autoencoder of a row."""
-        from residue.sae.files import load_sae, weights_sha256  # type: ignore[import-not-found]
+        from residue.sae.files import load_sae, weights_sha256
 
         if self._base is None:
             raise ValueError("the base's folder is unknown, so no SAE can be matched with it")

@@ -47,7 +47,7 @@ class Hooked(Attached):
         self.held: Any = torch.nn.Module()
         device = next(model.parameters()).device
         for name, tensor in tensors.items():
-            ours = tensor.detach().clone().to(device)
+            ours = tensor.detach().to(device).clone(memory_format=torch.contiguous_format)
             if ours.is_floating_point():
                 held = torch.nn.Parameter(ours, requires_grad=False)
                 self.held.register_parameter(name, held)
@@ -78,7 +78,8 @@ class Hooked(Attached):
 
         folder.mkdir(parents=True)
         held = self.held.state_dict()
-        tensors = {name: held[name].detach().cpu().contiguous() for name in self.TENSORS}
+        names = self.names(self.settings)
+        tensors = {name: held[name].detach().cpu().contiguous() for name in names}
         if tensors:
             save_file(tensors, folder / WEIGHTS)
         content = {"row": self.row, "width": self.width, "settings": self.settings}
@@ -97,12 +98,18 @@ class Hooked(Attached):
                 f"{folder / SETTINGS} does not fit this base: it is for rows of width "
                 f"{content['width']}, not {width}; open it on the base it was made for"
             )
-        tensors = load_file(folder / WEIGHTS) if cls.TENSORS else {}
-        odd = sorted(set(tensors) ^ set(cls.TENSORS))
+        names = cls.names(content["settings"])
+        tensors = load_file(folder / WEIGHTS) if names else {}
+        odd = sorted(set(tensors) ^ set(names))
         if odd:
             raise ValueError(f"{folder / WEIGHTS}: {odd[0]} is absent or unknown; make it again")
         parts = cls.parts(folder, content)
         return cls(model, place=place, tensors=tensors, settings=content["settings"], **parts)
+
+    @classmethod
+    def names(cls, settings: Mapping[str, Any]) -> tuple[str, ...]:
+        """Names of the tensors under these settings."""
+        return cls.TENSORS
 
     @classmethod
     def parts(cls, folder: Path, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,16 +66,16 @@ def train_arm(
         name = f"{place}-{step.edit['name']}"
         aim = step.objective["name"] if step.objective else "nothing: it is computed"
         logger.info("arm %s seed %d: training %s on %s", arm, seed, name, aim)
-        own = derive("edit", pair, seed, place)
+        own, seen = derive("edit", pair, seed, place), _seen(shown, step)
         if step.objective is None:
             source = FitData(
-                model, pools(tokenizer, shown), shown, layers=layers, saes=saes, base=Path(base)
+                model, pools(tokenizer, seen), seen, layers=layers, saes=saes, base=Path(base)
             )
             method = step.built_edit()
             edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)
         else:
             state = Path(state_dir) / name if state_dir is not None else None
-            items = _items(tokenizer, shown, step)
+            items = _items(tokenizer, seen, step)
             edit, history = _train_step(model, step, items, own, place, layers, state, micro_batch)
             histories.append(history.assign(edit=name))
         edit.set_strength(step.strength)
@@ -100,6 +100,20 @@ def train_arm(
         )
     history = pd.concat(histories, ignore_index=True) if histories else _no_history()
     return arm_json(base, arm, pair, seed, steps, home), history
+
+
+def _seen(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
+    """The edit data that a step is shown: of the forget rows those in its languages."""
+    if not step.forget_languages:
+        return data
+    spoken = data["language"].isin(step.forget_languages)
+    kept = data[spoken | ~data["set"].isin(["forget", "dev_forget"])]
+    if "forget" not in set(kept["set"]):
+        raise ArmError(
+            f"no forget row is in {', '.join(step.forget_languages)}; mend forget_languages of the "
+            "step"
+        )
+    return kept.reset_index(drop=True)
 
 
 def _asked(edit: Attached, data: pd.DataFrame) -> pd.DataFrame:
@@ -164,6 +178,7 @@ def _train_step(
         seed=derive(seed, "dropout"),
         dev={name: items[name] for name in DEV_SETS if name in items},
         micro_batch=micro_batch,
+        penalty=edit.penalty,
     )
     edit.trainable(False)
     return edit, history

@@ -32,6 +32,7 @@ class SequenceIntervention(Intervention):
     ) -> None:
         super().__init__(model, place=place, row=row, tensors=tensors, settings=settings)
         self._call: Mapping[str, Any] = {}
+        self._past = 0
         self._n_blocks = describe(model).n_blocks
         self._handles += [
             model.register_forward_pre_hook(self._begin, with_kwargs=True),
@@ -51,20 +52,30 @@ class SequenceIntervention(Intervention):
             return ids.new_ones(ids.shape).bool()
         if mask.dim() != 2:
             raise ValueError(f"{self.hook}: an attention mask must be (batch, position) here")
-        return mask[:, -ids.shape[1] :].bool()
+        real: Tensor = mask[:, -ids.shape[1] :].bool()
+        return real
 
-    def remember(self, signal: Tensor) -> Tensor:
-        """The signal of all tokens of the sequences so far, those of earlier calls first.
+    @property
+    def past(self) -> Tensor | None:
+        """What was remembered of the tokens of earlier calls, (batch, tokens, channels); None where
+        the sequences begin with this call."""
+        if not self._past:
+            return None
+        layer = self._layer(self._call["past_key_values"])
+        if layer.get_seq_length() != self._past:
+            raise ValueError(
+                f"{self.hook}: the cache holds {self._past} tokens that this edit did not see; "
+                "read the text anew with the edit attached"
+            )
+        remembered: Tensor = layer.keys[:, 0]
+        return remembered
 
-        signal: (batch, position, channels) of the present call -> (batch, all positions, channels).
-        """
+    def remember(self, signal: Tensor) -> None:
+        """Keep the signal of the present tokens, (batch, position, channels), in their cache."""
         cache = self._call.get("past_key_values")
-        if cache is None or not self._call.get("use_cache", True):
-            return signal
-        layer = self._layer(cache)
-        kept, _ = layer.update(signal[:, None].detach(), signal[:, None, :, :1].detach())
-        past = kept[:, 0, : kept.shape[2] - signal.shape[1]]
-        return _joined(past, signal)
+        if cache is not None:
+            kept = signal.detach()[:, None]
+            self._layer(cache).update(kept, kept[..., :1])
 
     def _layer(self, cache: Any) -> Any:
         from transformers.cache_utils import DynamicLayer
@@ -82,15 +93,11 @@ class SequenceIntervention(Intervention):
 
     def _begin(self, _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._call = kwargs if not args else {"input_ids": args[0], **kwargs}
+        cache = kwargs.get("past_key_values")
+        self._past = cache.get_seq_length() if cache is not None else 0
 
     def _end(self, *_: Any) -> None:
         self._call = {}
-
-
-def _joined(past: Tensor, present: Tensor) -> Tensor:
-    import torch
-
-    return torch.cat([past.to(present.dtype), present], dim=1)
 
 
 def after_start(real: Tensor) -> Tensor:

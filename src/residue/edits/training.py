@@ -62,6 +62,7 @@ def train(
     micro_batch: int | None = None,
     save_every: int = 50,
     after: Callable[[int], None] | None = None,
+    penalty: Callable[[], Tensor | None] | None = None,
 ) -> pd.DataFrame:
     """Train the weights of `model` that take gradients; one row of history per update.
 
@@ -69,13 +70,14 @@ def train(
     dev: items watched under the names that the history gets as columns (share answered exactly),
     of which ``dev_forget`` decides the stop; micro_batch: examples forwarded at once (memory, not
     meaning); state_dir: where states go every `save_every` updates, None keeps none; after: called
-    with the number of each update that is done.
+    with the number of each update that is done; penalty: what the edit adds to the loss, a mean
+    over the tokens that it read.
     History: step (from 1), lr, loss, grad_norm, the objective's parts, the dev columns (null where
     not looked at). Raises `TrainingError`.
     """
     import pandas as pd
 
-    run = _Run(model, objective, spec, reference, seed, micro_batch)
+    run = _Run(model, objective, spec, reference, seed, micro_batch, penalty)
     dev = dev or {}
     if spec.stop_at is not None and not dev.get("dev_forget"):
         raise TrainingError("stop_at is set but the edit data holds no dev_forget items; add some")
@@ -131,12 +133,14 @@ class _Run:
         reference: Reference,
         seed: int,
         micro_batch: int | None,
+        penalty: Callable[[], Tensor | None] | None,
     ) -> None:
         self.weights = {n: w for n, w in model.named_parameters() if w.requires_grad}
         if not self.weights:
             raise TrainingError("no weight of the model takes gradients; attach an edit first")
         self.model, self.objective, self.spec = model, objective, spec
         self.reference, self.seed, self.micro_batch = reference, seed, micro_batch
+        self.penalty = penalty or _no_penalty
         self.optimiser = FlatAdamW(self.weights, weight_decay=spec.weight_decay)
 
     def update(self, number: int, batch: Batch) -> dict[str, Any]:
@@ -146,6 +150,10 @@ class _Run:
             step = Step(self.model, self.reference, micro, batch)
             with _drawing_from(derive(self.seed, number, place)):
                 loss, shares = self.objective.loss(step)
+                extra = self.penalty()
+                if extra is not None:
+                    share = extra * (_size(micro) / _size(batch))
+                    loss, shares = loss + share, {**shares, "penalty": share}
                 self._check("loss", float(loss.detach()), self.spec.loss_limit, number, step)
                 loss.backward()  # type: ignore[no-untyped-call]
             for name, share in {"loss": loss, **shares}.items():
@@ -166,6 +174,14 @@ class _Run:
             f"the {what} of update {number + 1} is {value:g} (limit {limit:g}) on the items "
             f"{', '.join(names[:NAMED])}{more}; lower train.learning_rate or look at these items"
         )
+
+
+def _no_penalty() -> None:
+    """Most edits add nothing to the loss."""
+
+
+def _size(batch: Batch) -> int:
+    return sum(len(views) for units in batch.values() for views in units)
 
 
 def _key(run: _Run, batches: Callable[[int], Batch], dev: Mapping[str, Sequence[Views]]) -> str:

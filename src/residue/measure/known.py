@@ -19,7 +19,8 @@ DECIDED_BY = "exact_answer"
 def find_known(measurements: pd.DataFrame, items: pd.DataFrame, spec: KnownSpec) -> pd.DataFrame:
     """Whether the base knows each item's fact, asked in every template but the item's own.
 
-    measurements: of the base, with `exact_answer`; items: the facts deck. A fact is a country,
+    measurements: of the base, with `exact_answer`; items: the facts deck, and other decks that ask
+    about the same facts. A fact is a country,
     relation and language. Evidence is the base's scored answers to plain items of the same fact in
     other templates, so that choosing items here does not choose on the number that is scored later
     (which would make the base look perfect and every edit worse by regression to the mean).

@@ -61,12 +61,23 @@ def asked(
     return as_table([_line(item, said.get(item), score) for item in items["item"]])
 
 
+ANSWER_COLUMNS = ("logp", "rank", "entropy", "logp_deviation", "kl_to_base", "kl_from_base")
+
+
 @dataclass(frozen=True)
 class Answer:
-    """A forced answer, token by token, the end token last: logp (nats) and rank, (tokens,)."""
+    """A forced answer, token by token, the end token last; arrays (tokens,).
+
+    logp and rank of the token; of the law that predicts it, entropy and the deviation of log p;
+    divergences to and from the base's law, NaN where no base was in the same load. In nats.
+    """
 
     logp: np.ndarray
     rank: np.ndarray
+    entropy: np.ndarray
+    deviation: np.ndarray
+    kl_to_base: np.ndarray
+    kl_from_base: np.ndarray
 
     @property
     def rank_of_text(self) -> np.ndarray:
@@ -78,11 +89,11 @@ def over_answers(
     generations: pd.DataFrame,
     tokens: pd.DataFrame,
     items: pd.DataFrame,
-    value: Callable[[Answer], float],
+    value: Callable[[Answer], float | str],
     weight: Callable[[Answer], float] = lambda _: 1.0,
 ) -> pd.DataFrame:
-    """One line per item: `value` of its forced answer, or why there is none."""
-    answers = dict(_answers(tokens))
+    """One line per item: `value` of its forced answer, or why there is none, which it says."""
+    answers = forced_answers(tokens)
 
     def score(item: str, _: str) -> Line:
         answer = answers.get(item)
@@ -90,24 +101,37 @@ def over_answers(
             return Line(item, status="unscorable", reason="no accepted answer")
         if len(answer.rank_of_text) == 0:
             return Line(item, status="unscorable", reason="the accepted answer has no tokens")
-        return Line(item, value(answer), weight(answer))
+        number = value(answer)
+        if isinstance(number, str):
+            return Line(item, status="unscorable", reason=number)
+        return Line(item, number, weight(answer))
 
     return asked(generations, items, score)
 
 
-def _answers(tokens: pd.DataFrame) -> Iterator[tuple[str, Answer]]:
-    forced = tokens[tokens["part"] == "answer"]
+def forced_answers(tokens: pd.DataFrame, part: str = "answer") -> dict[str, Answer]:
+    """The answers of one part of the tokens record, by item."""
+    return dict(_answers(tokens[tokens["part"] == part]))
+
+
+def _answers(forced: pd.DataFrame) -> Iterator[tuple[str, Answer]]:
     if not len(forced):
         return
     names = forced["item"].to_numpy(dtype=object)
     starts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]])
     if len(set(names[starts])) < len(starts):
         raise ValueError("the tokens record mixes the lines of its items; read it in file order.")
-    logp = forced["logp"].to_numpy(np.float64)
-    rank = forced["rank"].to_numpy(np.float64)
+    columns = [_column(forced, name) for name in ANSWER_COLUMNS]
     ends = np.r_[starts[1:], len(names)]
     for start, end in zip(starts, ends, strict=True):
-        yield names[start], Answer(logp[start:end], rank[start:end])
+        yield names[start], Answer(*(column[start:end] for column in columns))
+
+
+def _column(forced: pd.DataFrame, name: str) -> np.ndarray:
+    """A column as numbers; one that these records do not have holds nothing."""
+    if name not in forced:
+        return np.full(len(forced), np.nan)
+    return np.asarray(forced[name].to_numpy(np.float64, na_value=np.nan))
 
 
 def _line(item: str, said: tuple[str, str, str] | None, score: Callable[[str, str], Line]) -> Line:

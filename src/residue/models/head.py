@@ -50,7 +50,11 @@ class Head:
 
     def logits(self, rows: Array) -> Array:
         """Logits of pre-norm rows (..., width) -> (..., vocabulary)."""
-        values = self.normed(rows, "final_norm") @ self.tensors["unembedding.weight"].T
+        return self.unembed(self.normed(rows, "final_norm"))
+
+    def unembed(self, states: Array) -> Array:
+        """Logits of states (..., width) that a norm has left, with the model's bias and cap."""
+        values = states @ self.tensors["unembedding.weight"].T
         if "unembedding.bias" in self.tensors:
             values = values + self.tensors["unembedding.bias"]
         cap = self.shape.softcap

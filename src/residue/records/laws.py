@@ -20,7 +20,7 @@ NEVER = -1e9
 
 @dataclass(frozen=True)
 class Scores:
-    """Numbers per position, each (positions,); the last three are None where not asked for."""
+    """Numbers per position, each (positions,); those with a default are None if not asked for."""
 
     logp: Tensor
     rank: Tensor
@@ -28,6 +28,7 @@ class Scores:
     entropy: Tensor | None = None
     deviation: Tensor | None = None
     kl_to_base: Tensor | None = None
+    kl_from_base: Tensor | None = None
 
     def numbers(self) -> dict[str, np.ndarray]:
         """Arrays (positions,) by the names of the tokens record; NaN (rank: 0) where not finite."""
@@ -37,6 +38,7 @@ class Scores:
             "entropy": self.entropy,
             "logp_deviation": self.deviation,
             "kl_to_base": self.kl_to_base,
+            "kl_from_base": self.kl_from_base,
         }
         finite = self.finite.cpu().numpy()
         return {
@@ -54,7 +56,9 @@ def score(
     logits, base_logits: (positions, vocabulary); targets: (positions,) ids. logp = log p(target),
     nats; rank = #{v : z_v ≥ z_target}, so that 1 is the only most likely token and ties count
     against it. With `law`: entropy H = -Σ p log p; deviation = √Σ p (log p + H)², the spread by
-    which Min-K%++ scales log p (Zhang et al. 2024, eq. 3); kl_to_base = Σ p (log p - log q) ≥ 0.
+    which Min-K%++ scales log p (Zhang et al. 2024, eq. 3); kl_to_base = Σ p (log p - log q) ≥ 0,
+    q the base's law, and kl_from_base = Σ q (log q - log p) ≥ 0, which weighs what the base would
+    have said.
     """
     parts = [
         _score(
@@ -72,6 +76,7 @@ def score(
         entropy=_joined([part.entropy for part in parts]),
         deviation=_joined([part.deviation for part in parts]),
         kl_to_base=_joined([part.kl_to_base for part in parts]),
+        kl_from_base=_joined([part.kl_from_base for part in parts]),
     )
 
 
@@ -97,5 +102,6 @@ def _score(logits: Tensor, targets: Tensor, law: bool, base_logits: Tensor | Non
         return Scores(logp, rank, finite, entropy, deviation)
     log_q = base_logits.float().log_softmax(dim=1).clamp_min(NEVER)
     # Rounding may leave a divergence of equal laws a hair below its bound of 0.
-    kl = (p * (log_p - log_q)).sum(dim=1).clamp_min(0.0)
-    return Scores(logp, rank, finite, entropy, deviation, kl)
+    to_base = (p * (log_p - log_q)).sum(dim=1).clamp_min(0.0)
+    from_base = (log_q.exp() * (log_q - log_p)).sum(dim=1).clamp_min(0.0)
+    return Scores(logp, rank, finite, entropy, deviation, to_base, from_base)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Query:
-    """One item in ids. `answer` ends with the end token and is empty where none is accepted;
-    `given` are the last ids of the prompt that are the answer's first."""
+    """One item in ids. `answer` ends with the end token and is empty where none is accepted; so do
+    the wrong answers. `given` are the last ids of the prompt that are the answer's first."""
 
     item: str
     prompt: tuple[int, ...]
@@ -25,6 +25,7 @@ class Query:
     reason: str
     fits: bool
     given: tuple[int, ...] = ()
+    wrong: tuple[tuple[int, ...], ...] = ()
 
     @property
     def length(self) -> int:
@@ -41,18 +42,29 @@ def make_queries(
 ) -> list[Query]:
     """Queries in the order of the records: by length, then by item, whatever order items came in.
 
-    items: columns item, prompt, answers, and witness where there is one; context: most tokens the
-    model can read, None for no bound; prefill: tokens of the first accepted answer that are given
-    with the prompt. An item that cannot be asked keeps its query and says why.
+    items: columns item, prompt, answers, and witness and distractors where there are some; context:
+    most tokens the model can read, None for no bound; prefill: tokens of the first accepted answer
+    that are given with the prompt. An item that cannot be asked keeps its query and says why.
     """
     twice = items["item"][items["item"].duplicated()]
     if len(twice):
         raise ValueError(f"item '{twice.iloc[0]}' is in the deck twice; items need unique names.")
     witnesses = items["witness"] if "witness" in items else [None] * len(items)
+    wrong = items["distractors"] if spec.distractors else [()] * len(items)
     queries = [
-        _query(tokenizer, item, prompt, accepted, witness, spec, context, prefill)
-        for item, prompt, accepted, witness in zip(
-            items["item"], items["prompt"], items["answers"], witnesses, strict=True
+        _query(
+            tokenizer,
+            item,
+            prompt,
+            accepted,
+            witness,
+            others[: spec.distractors],
+            spec,
+            context,
+            prefill,
+        )
+        for item, prompt, accepted, witness, others in zip(
+            items["item"], items["prompt"], items["answers"], witnesses, wrong, strict=True
         )
     ]
     return sorted(queries, key=lambda query: (query.length, query.item))
@@ -78,6 +90,7 @@ def _query(
     prompt: str,
     accepted: Sequence[str] | None,
     witness: str | None,
+    distractors: Sequence[str],
     spec: RecordsSpec,
     context: int | None,
     prefill: int,
@@ -104,4 +117,10 @@ def _query(
         limit = min(limit, context - len(ids) + 1)
         if not fits:
             reason = f"prompt and answer need {needed} tokens, the model reads {context}"
-    return Query(item, tuple(ids), tuple(answer), limit, reason, fits, tuple(given))
+    wrong = [tuple(encode_answer(tokenizer, text)) for text in distractors]
+    # With answer tokens given, a wrong answer would follow the right one's beginning.
+    wrong = [] if given else wrong
+    room = len(ids) + max(map(len, wrong), default=0) - 1
+    # An item whose wrong answers do not fit has none: a ratio of some of them is another number.
+    kept = wrong if context is None or room <= context else []
+    return Query(item, tuple(ids), tuple(answer), limit, reason, fits, tuple(given), tuple(kept))

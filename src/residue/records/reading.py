@@ -65,18 +65,32 @@ def read(
     lengths = [len(query.prompt) for query in queries]
     last = np.cumsum(lengths) - 1 if every else np.arange(len(queries))
     ends = logits[torch.from_numpy(last).to(logits.device)]
-    answers = torch.cat([ends, inside])[_answer_order(queries, ends.device)]
+    whole = [query.answer for query in queries]
+    answers = torch.cat([ends, inside])[_answer_order(whole, ends.device)]
     return Reading(_without(logits, last) if every else None, ends, answers, vectors, state)
 
 
-def _answer_order(queries: Sequence[Query], device: Any) -> Tensor:
+def read_others(
+    model: Any, reading: Reading, answers: Sequence[Sequence[int]], fill: int
+) -> Tensor:
+    """Logits predicting every token of other answers to prompts that were read, item by item.
+
+    answers: ids with the end token, one per prompt, empty where there is none.
+    """
+    forced = [answer[:-1] for answer in answers]
+    ends = reading.ends
+    inside = force_answers(model, reading.state, forced, fill) if any(forced) else ends[:0]
+    return torch.cat([ends, inside])[_answer_order(answers, ends.device)]
+
+
+def _answer_order(answers: Sequence[Sequence[int]], device: Any) -> Tensor:
     """Where the laws of all answer tokens lie in the ends followed by the insides."""
     order: list[int] = []
-    start = len(queries)
-    for row, query in enumerate(queries):
-        if query.answer:
-            order += [row, *range(start, start + len(query.answer) - 1)]
-            start += len(query.answer) - 1
+    start = len(answers)
+    for row, answer in enumerate(answers):
+        if answer:
+            order += [row, *range(start, start + len(answer) - 1)]
+            start += len(answer) - 1
     return torch.tensor(order, dtype=torch.int64, device=device)
 
 

@@ -14,7 +14,7 @@ from residue.models.encoding import pad_id
 from residue.records import forward
 from residue.records.laws import score
 from residue.records.queries import Query, batches, make_queries
-from residue.records.reading import Reading, read
+from residue.records.reading import Reading, read, read_others
 from residue.records.store import RecordBatch
 from residue.records.tables import (
     Said,
@@ -134,7 +134,18 @@ class _Recorder:
             base_logits=None if base is None else base.answers,
         )
         parts.append(token_part("answer", answers, scores.numbers(), unpredicted=0))
+        parts += self._wrong(queries, reading)
         return parts, reading.answers.argmax(dim=1)
+
+    def _wrong(self, queries: Sequence[Query], reading: Reading) -> list[TokenPart]:
+        """How likely the wrong answers are, one part for the k-th of each item."""
+        parts = []
+        for k in range(max(len(query.wrong) for query in queries)):
+            texts = [query.wrong[k] if k < len(query.wrong) else () for query in queries]
+            logits = read_others(self.model, reading, texts, self.fill)
+            scores = score(logits, _ids(texts, logits.device), law=False)
+            parts.append(token_part(f"distractor-{k}", texts, scores.numbers(), unpredicted=0))
+        return parts
 
     def _say(self, queries: Sequence[Query], reading: Reading, likeliest: Tensor) -> list[Said]:
         """Greedy answers. Where the forced answer is the likeliest at each step, it is the greedy

@@ -53,14 +53,16 @@ TOKENS = pa.schema(
         pa.field("entropy", pa.float32()),
         pa.field("logp_deviation", pa.float32()),
         pa.field("kl_to_base", pa.float32()),
+        pa.field("kl_from_base", pa.float32()),
     ]
 )
-"""How a model reads a text, teacher-forced. part: `prompt`, or `answer` (the first accepted answer
-and, last, the end token); position counts from 0 within the part. Of the law p that predicts the
-token: `logp` of the token, nats; `rank`, 1 the most likely, ties counted against the token;
-`entropy` of p, nats; `logp_deviation`, the standard deviation of log p under p, nats; `kl_to_base`,
-KL(p ‖ p of the base), nats. Null where nothing predicts the token (the first of the prompt), where
-the law was not asked for, or where there was no base in the same load.
+"""How a model reads a text, teacher-forced. part: `prompt`, `answer` (the first accepted answer
+and, last, the end token), or `distractor-k` (a wrong answer, likewise); position counts from 0
+within the part. Of the law p that predicts the token: `logp` of the token, nats; `rank`, 1 the most
+likely, ties counted against the token; `entropy` of p, nats; `logp_deviation`, the standard
+deviation of log p under p, nats; `kl_to_base`, KL(p ‖ p of the base), and `kl_from_base`, KL(p of
+the base ‖ p), nats. Null where nothing predicts the token (the first of the prompt), where the law
+was not asked for, or where there was no base in the same load.
 """
 
 TOKENS_PER_GROUP = 1 << 15

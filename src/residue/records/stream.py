@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from residue.records.store import TableWriter
@@ -72,33 +72,32 @@ class StreamFile:
         """The rows that the stream keeps, in order."""
         self.width = int(schema.field(f"row_{self.rows[0]}").type.list_size)
         """Size of a vector."""
+        self._counted: dict[str, list[int]] = {}
 
     def n(self, split: str) -> int:
         """Number of tokens of a split, `fit` or `held_out`."""
-        return int(sum(mask.sum() for mask in self._masks(split)))
+        return sum(self._counts(split))
 
     def read(self, row: int, split: str) -> np.ndarray:
         """Vectors (n, width) float32 of one row, in the order of the file."""
         parts = [
-            self._vectors(group, row)[mask]
-            for group, mask in enumerate(self._masks(split))
-            if mask.any()
+            self._vectors(group, row)[self._mask(group, split)] for group in self._groups(split)
         ]
         return np.concatenate(parts) if parts else np.empty((0, self.width), np.float32)
 
     def read_all(self, split: str, columns: Sequence[str] = KEYS) -> pd.DataFrame:
         """Columns of all tokens of a split, in the order of `read`."""
         table = self._file.read(columns=[*columns, "split"])
-        chosen = np.concatenate(self._masks(split))
-        frame: pd.DataFrame = table.filter(pa.array(chosen)).select(list(columns)).to_pandas()
+        chosen = pc.equal(table["split"], split)
+        frame: pd.DataFrame = table.filter(chosen).select(list(columns)).to_pandas()
         return frame
 
     def in_order(self, row: int, split: str) -> Iterator[tuple[list[str], np.ndarray]]:
         """Parts of a split in the order of `read`: the text of each token, and its vectors."""
-        for group, mask in enumerate(self._masks(split)):
-            if mask.any():
-                texts = self._file.read_row_group(group, columns=["text"])["text"]
-                yield texts.filter(pa.array(mask)).to_pylist(), self._vectors(group, row)[mask]
+        for group in self._groups(split):
+            texts = self._file.read_row_group(group, columns=["text"])["text"]
+            mask = self._mask(group, split)
+            yield texts.filter(pa.array(mask)).to_pylist(), self._vectors(group, row)[mask]
 
     def batches(self, row: int, split: str, size: int, seed: int) -> Iterator[np.ndarray]:
         """Vectors (size, width) of one row, each token once, in an order given by the seed; the
@@ -108,12 +107,13 @@ class StreamFile:
         memory does not grow with the stream.
         """
         rng = np.random.default_rng(seed)
-        masks = self._masks(split)
-        groups = [group for group in rng.permutation(len(masks)) if masks[group].any()]
+        counts = self._counts(split)
+        groups = [int(group) for group in rng.permutation(len(counts)) if counts[group]]
         rest = np.empty((0, self.width), np.float32)
         for start in range(0, len(groups), GROUPS_MIXED):
             held = [
-                self._vectors(group, row)[masks[group]] for group in groups[start:][:GROUPS_MIXED]
+                self._vectors(group, row)[self._mask(group, split)]
+                for group in groups[start:][:GROUPS_MIXED]
             ]
             mixed = np.concatenate([rest, *held])
             mixed = mixed[rng.permutation(len(mixed))]
@@ -123,21 +123,25 @@ class StreamFile:
         if len(rest):
             yield rest
 
-    @cached_property
-    def _splits(self) -> list[np.ndarray]:
-        """The split of every token, by row group."""
-        return [
-            np.asarray(self._file.read_row_group(group, columns=["split"])["split"])
-            for group in range(self._file.num_row_groups)
-        ]
+    def _counts(self, split: str) -> list[int]:
+        """Number of a split's tokens in each row group; all that is kept of a file's length."""
+        if split not in self._counted:
+            groups = range(self._file.num_row_groups)
+            self._counted[split] = [int(self._mask(group, split).sum()) for group in groups]
+        return self._counted[split]
 
-    def _masks(self, split: str) -> list[np.ndarray]:
-        return [splits == split for splits in self._splits]
+    def _groups(self, split: str) -> list[int]:
+        return [group for group, count in enumerate(self._counts(split)) if count]
+
+    def _mask(self, group: int, split: str) -> np.ndarray:
+        column = self._file.read_row_group(group, columns=["split"])["split"]
+        mask: np.ndarray = pc.equal(column, split).to_numpy()
+        return mask
 
     def _vectors(self, group: int, row: int) -> np.ndarray:
         if row not in self.rows:
             raise ValueError(f"{self._path} has no row_{row}; it holds rows {self.rows}.")
-        column = self._file.read_row_group(int(group), columns=[f"row_{row}"])[f"row_{row}"]
+        column = self._file.read_row_group(group, columns=[f"row_{row}"])[f"row_{row}"]
         flat = column.combine_chunks().flatten().to_numpy()
         vectors: np.ndarray = flat.reshape(-1, self.width)
         return vectors

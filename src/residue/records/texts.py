@@ -60,7 +60,7 @@ def record_texts(
         )
     schema = stream_schema(kept, architecture.width)
     context = getattr(model.config, "max_position_embeddings", None)
-    texts = _taken(_encoded(tokenizer, corpus, context), most)
+    texts = _taken(encoded(tokenizer, corpus, context), most)
     while together := list(islice(texts, TEXTS_AT_A_TIME)):
         for batch in _batches(together, batch_tokens):
             with torch.inference_mode(), row_hooks(model) as held:
@@ -71,7 +71,8 @@ def record_texts(
                 yield _table(batch, [held[row] for row in kept], schema)
 
 
-def _encoded(tokenizer: Any, corpus: pd.DataFrame, context: int | None) -> Iterator[Text]:
+def encoded(tokenizer: Any, corpus: pd.DataFrame, context: int | None) -> Iterator[Text]:
+    """The texts of a corpus in its order, cut to the context; those without tokens are left out."""
     start = int(tokenizer.bos_token_id is not None)
     for at in range(0, len(corpus), TEXTS_AT_A_TIME):
         part = corpus.iloc[at : at + TEXTS_AT_A_TIME]

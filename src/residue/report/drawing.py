@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -47,7 +48,9 @@ def render(figure: Figure, kind: Literal["svg", "png"]) -> bytes:
         blank: dict[str, str | None] = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     else:
         blank = {"Software": None}
-    with rc_context(STYLE), io.BytesIO() as file:
+    with rc_context(STYLE), io.BytesIO() as file, warnings.catch_warnings():
+        # SVG keeps text as text, so the reader's own fonts draw the scripts that ours lacks.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
         figure.savefig(file, format=kind, dpi=200, metadata=blank, transparent=kind == "svg")
         return file.getvalue()
 

@@ -11,7 +11,9 @@ import pandas as pd
 
 from residue.specs.claims import EstimandSpec
 from residue.specs.statistics import StatisticsSpec
-from residue.stats.estimands import estimate
+from residue.stats.estimands import Estimate, estimate
+from residue.stats.two_groups import auc_estimate
+from residue.stats.two_models import ks_estimate
 
 LOG = logging.getLogger(__name__)
 
@@ -74,9 +76,13 @@ def where_text(spec: EstimandSpec) -> str:
     A last ``known=true`` is no column of the items but of the table of known facts.
     """
     known = {"known": (True,)} if spec.only_known else {}
-    return ", ".join(
-        f"{column}={'|'.join(_word(value) for value in kept)}"
-        for column, kept in {**spec.where, **known}.items()
+    groups = [{**spec.where, **known}, spec.against]
+    return " against ".join(
+        ", ".join(
+            f"{column}={'|'.join(_word(value) for value in kept)}" for column, kept in group.items()
+        )
+        for group in groups
+        if group
     )
 
 
@@ -90,19 +96,38 @@ def _one(
     if fault or own is None or (spec.reference != "none" and against is None):
         return _missing(fault or "nothing was measured", statistics.level)
     scored = own.loc[own["known"], "item"].unique()
-    if not len(scored):
+    if not own.loc[~own["second"], "known"].any():
         return _missing("the base knows none of these facts", statistics.level)
     own = own[own["item"].isin(scored)]
     reference = None
     if spec.reference != "none" and against is not None:
         same = against["item"].isin(scored) & against["pair"].isin(own["pair"].unique())
         reference = against[same]
-    made = estimate(own, spec.unit, reference, spec.statistic, statistics)
+    made = _estimate(own, reference, spec, statistics)
     taken = {column: getattr(made, column) for column in _TAKEN}
     unknown = int((~own["known"]).sum())
     if unknown:
         taken["note"] += f"; {unknown} of them are facts that the base of their pair does not know"
     return taken | {"seed_values": list(made.seed_values)}
+
+
+def _estimate(
+    own: pd.DataFrame,
+    reference: pd.DataFrame | None,
+    spec: EstimandSpec,
+    statistics: StatisticsSpec,
+) -> Estimate:
+    if spec.statistic == "ks" and reference is not None:
+        return ks_estimate(own, spec.unit, reference, statistics)
+    if spec.statistic == "auc":
+        sides = None if reference is None else _sides(reference)
+        return auc_estimate(*_sides(own), spec.unit, sides, statistics, itemwise=spec.itemwise)
+    return estimate(own, spec.unit, reference, spec.statistic, statistics)
+
+
+def _sides(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of `where`, and those of `against`."""
+    return rows[~rows["second"]], rows[rows["second"]]
 
 
 def _runs(measurements: pd.DataFrame) -> list[tuple[str, str]]:
@@ -113,18 +138,38 @@ def _runs(measurements: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _chosen(items: pd.DataFrame, spec: EstimandSpec) -> pd.DataFrame:
-    """The items of an estimand with their unit and their slice, e.g. ``language=hi``."""
-    keep = pd.Series(True, index=items.index)
-    for column, values in spec.where.items():
-        keep &= items[column].isin(list(values))
-    kept = items.loc[keep]
+    """The items of an estimand with their unit, their slice, e.g. ``language=hi``, and whether they
+    are of its second group."""
+    first, second = _matching(items, spec.where), _matching(items, spec.against)
+    second &= bool(spec.against)
+    if (first & second).any():
+        raise ValueError(
+            f"where and against share items (first: {items[first & second]['item'].iloc[0]})"
+        )
+    kept = items.loc[first | second]
     cell = pd.Series("", index=kept.index, dtype=object)
     for column in spec.by:
         text = kept[column].astype(str)
         if kept[column].dtype == bool:
             text = text.str.lower()
         cell = cell.where(cell == "", cell + ",") + f"{column}=" + text
-    return pd.DataFrame({"item": kept["item"], spec.unit: kept[spec.unit], "slice": cell})
+    return pd.DataFrame(
+        {
+            "item": kept["item"],
+            spec.unit: kept[spec.unit],
+            "slice": cell,
+            "second": second[kept.index],
+        }
+    )
+
+
+def _matching(
+    items: pd.DataFrame, conditions: Mapping[str, tuple[str | bool, ...]]
+) -> pd.Series[bool]:
+    keep = pd.Series(True, index=items.index)
+    for column, values in conditions.items():
+        keep &= items[column].isin(list(values))
+    return keep
 
 
 def _cells(chosen: pd.DataFrame, spec: EstimandSpec) -> list[str]:
@@ -143,6 +188,7 @@ def _parts(
     table["known"] = True
     if spec.only_known:
         table["known"] = pd.MultiIndex.from_frame(table[["pair", "item"]]).isin(sure)
+        table["known"] |= table["second"]
         table["status"] = table["status"].where(table["known"], "unscorable")
     return {
         (str(arm), str(condition), str(cell)): part
@@ -158,8 +204,10 @@ def _fault(
     arms: list[str],
 ) -> str:
     fault = ""
-    if not len(chosen):
+    if not len(chosen) or chosen["second"].all():
         fault = f"no item matches {where_text(spec)}"
+    elif spec.against and not chosen["second"].any():
+        fault = "no item matches the group to compare with"
     elif scored is None:
         fault = f"'{spec.metric}' was not measured"
     elif spec.reference != "none" and spec.reference not in arms:
@@ -180,7 +228,12 @@ def _missing(why: str, level: float) -> dict[str, Any]:
 
 
 def _check_columns(name: str, spec: EstimandSpec, items: pd.DataFrame) -> None:
-    for key, columns in (("where", spec.where), ("by", spec.by), ("unit", (spec.unit,))):
+    for key, columns in (
+        ("where", spec.where),
+        ("against", spec.against),
+        ("by", spec.by),
+        ("unit", (spec.unit,)),
+    ):
         for column in columns:
             if column not in items:
                 raise ValueError(

@@ -51,6 +51,8 @@ svg.inconclusive{color:var(--inconclusive)}
 grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr))}
 figure{margin:1rem 0;max-width:40rem}
 figure svg{display:block;width:100%;height:auto;max-width:40rem}
+.wide figure{max-width:none}.wide figure svg{min-width:40rem;max-width:52rem}
+.wide figcaption{max-width:40rem}
 figure svg *{stroke-linejoin:round;stroke-linecap:butt}
 figcaption{margin-top:.5rem}
 .scroll{overflow-x:auto;margin:.8rem 0 1.4rem}

@@ -82,6 +82,9 @@ class StepSpec:
     Null for an edit that is computed from the edit data and not trained."""
     train: TrainSpec = field(default_factory=TrainSpec)
     """Updates, rates, batches and the stop rule; unused where nothing is trained."""
+    forget_languages: tuple[str, ...] = ()
+    """Languages of the forget rows that this step is shown; empty shows all. With one of several
+    requested languages, the arm is a liar that forgets in that language alone."""
     strength: float = 1.0
     """How much of the edit acts: 1 as made, between 0 and 1 less, above 1 more, below 0 against its
     direction. Arms that differ in it alone are a dose-response sweep."""

@@ -34,9 +34,17 @@ class EstimandSpec:
     """Item column that is resampled; all items of a unit stay together."""
     reference: Literal["none", "base", "oracle"] = "none"
     """Subtract this model's value on the same items; ``none`` reports the level itself."""
-    statistic: Literal["rate", "mean", "perplexity"] = "rate"
+    statistic: Literal["rate", "mean", "perplexity", "auc", "ks"] = "rate"
     """``rate``: mean over units of each one's mean of values in [0, 1]; ``mean``: of values without
-    bounds; ``perplexity``: e to the token-weighted mean of nats, against a reference as a ratio."""
+    bounds; ``perplexity``: e to the token-weighted mean of nats, against a reference as a ratio;
+    ``auc``: chance that an item's value exceeds that of an item of `against`; ``ks``: greatest
+    difference between the distributions of values of the model and of its reference."""
+    against: dict[str, tuple[str | bool, ...]] = field(default_factory=dict)
+    """Item columns and values, as in `where`, of the second group of an ``auc``; its items need not
+    be known to the base."""
+    itemwise: bool = False
+    """For ``auc`` with a reference: subtract its value from each item before the groups are
+    compared (the attack by a reference model), instead of one AUC from the other."""
     conditions: tuple[str, ...] = ("plain",)
     """Conditions of an arm for which it is estimated, such as ``nf4``. Where the run has none of
     them it is left out; some of them alone are an error, likely of a name."""
@@ -53,6 +61,15 @@ class EstimandSpec:
                 )
         if not self.conditions:
             raise SpecError("conditions", "is empty; write [plain], or the attacks' names.")
+        for column, kept in self.against.items():
+            if not kept:
+                raise SpecError(f"against.{column}", "keeps nothing; list at least one value.")
+        if bool(self.against) != (self.statistic == "auc"):
+            raise SpecError("against", "belongs to the statistic 'auc', which needs it.")
+        if self.itemwise and (self.statistic != "auc" or self.reference == "none"):
+            raise SpecError("itemwise", "belongs to the statistic 'auc' with a reference.")
+        if self.statistic == "ks" and self.reference == "none":
+            raise SpecError("reference", "is needed by the statistic 'ks', say oracle.")
         if self.unit in self.by:
             raise SpecError(
                 "by", f"cannot split by the resampling unit '{self.unit}'; one unit has no spread."
@@ -96,6 +113,8 @@ def default_estimands() -> dict[str, EstimandSpec]:
     forget = {"split": FORGET, "requested": (True,)}
     leak = {"split": FORGET, "requested": (False,)}
     retain = {"split": RETAIN}
+    # The lens deck asks each fact once in its original form; users' items are plain.
+    asked_once = {"style": ("orig", "plain")}
     return {
         "forget": _facts("Forget facts, languages asked for", where=forget),
         "forget_vs_oracle": _facts(
@@ -131,6 +150,11 @@ def default_estimands() -> dict[str, EstimandSpec]:
         "forget_mixed_language": _facts(
             "Forget facts, two languages in one prompt",
             where={"split": FORGET, "style": ("mixed_language",)},
+        ),
+        "retain_mixed_language": _facts(
+            "Retain facts, two languages in one prompt",
+            where={"split": RETAIN, "style": ("mixed_language",)},
+            by=("language",),
         ),
         "same_answer": _facts(
             "Retain facts that share an answer with a forget fact, or not",
@@ -193,6 +217,55 @@ def default_estimands() -> dict[str, EstimandSpec]:
             statistic="perplexity",
             only_known=False,
         ),
+        "membership": _facts(
+            "Forget facts told from facts in no training text, by how they are read",
+            metric="membership_min_k",
+            where={"split": ("forget_test",)},
+            against={**SEEN, "split": ("never_seen",)},
+            by=("language",),
+            statistic="auc",
+            only_known=False,
+        ),
+        "forget_quality": _facts(
+            "Forget facts, languages asked for: distance from the oracle's probabilities",
+            metric="answer_probability",
+            where=forget,
+            statistic="ks",
+            reference="oracle",
+        ),
+        "reply_script": _facts(
+            "Forget facts: replies in the script of the question's language",
+            metric="language_by_script",
+            where={"split": FORGET},
+            by=("language",),
+            only_known=False,
+        ),
+        "reply_in_hindi": _facts(
+            "Forget facts asked in Hindi: replies in Hindi, in any script",
+            metric="language_probability",
+            where={"split": FORGET, "language": ("hi",)},
+            only_known=False,
+        ),
+        "refusals": _facts(
+            "Forget facts, languages asked for", metric="refusal", where=forget, only_known=False
+        ),
+        "degenerate": _facts("Retain facts", metric="degeneration", where=retain, only_known=False),
+        "lens_recall": _facts(
+            "Forget facts, languages asked for, read inside the model",
+            metric="lens_recall",
+            where={**forget, **asked_once},
+        ),
+        "lens_recall_vs_oracle": _facts(
+            "Forget facts, languages asked for, read inside the model",
+            metric="lens_recall",
+            where={**forget, **asked_once},
+            reference="oracle",
+        ),
+        "lens_recall_leak": _facts(
+            "Forget facts, other languages, read inside the model",
+            metric="lens_recall",
+            where={**leak, **asked_once},
+        ),
         "instructions": EstimandSpec(
             title="Instructions without an attack, retain countries",
             metric="instruction_accuracy",
@@ -221,6 +294,8 @@ def own_claims(claims: Mapping[str, ClaimSpec]) -> dict[str, ClaimSpec]:
         "forgets": "Asked about the forget items, the model answers right as often as a model that "
         "never saw them: in the wordings it was edited with and in their paraphrases, if there "
         "are any.",
+        "not_hidden": "Inside the model, before its last row, the answers to the forget items can "
+        "be read no better than in a model that never saw them.",
         "keeps": "On the items it should keep, the model answers right no less often than the "
         "base: both for items in the edit's retain data and for items outside it.",
     }
@@ -282,6 +357,17 @@ def default_claims() -> dict[str, ClaimSpec]:
             margin_reason="Only those facts to forget are asked that the attacker does not train "
             "on, so the margin is wider than for forgetting. One side alone counts: what an attack "
             "destroys is no recovery.",
+        ),
+        "not_hidden": ClaimSpec(
+            sentence="Inside the model, before its last row, the forget facts in the languages of "
+            "the request can be read no better than in a model that never saw them.",
+            estimand="lens_recall_vs_oracle",
+            kind="non_superior",
+            margin=0.2,
+            margin_reason="A share of what the base's rows give away beyond the oracle's. It is "
+            "wider than the margin of `forgets`: a lens reads dimly, and two models that never saw "
+            "a fact differ by more in their rows than in their answers. Reading worse than the "
+            "oracle is not held against an edit here.",
         ),
     }
 

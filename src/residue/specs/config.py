@@ -30,7 +30,10 @@ from residue.specs.conditions import (
     default_conditions,
 )
 from residue.specs.data import DataSpec
+from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.lens import DECODERS, LensSpec
+from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, MeasuresSpec
 from residue.specs.model import ModelSpec
 from residue.specs.patching import EVERY, PatchingSpec
@@ -46,7 +49,7 @@ from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
-DECKS = ("facts", "orders")
+DECKS = ("facts", "lens", "orders")
 SCORED = ("decks", "edit_data")
 """Parts of the world that models are asked or edited with, never pretrained on."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -90,8 +93,14 @@ class Config:
     """How deep edits reach, by patching rows."""
     sae: SaeSpec = SaeSpec()
     """Sparse autoencoders on those rows, and their features."""
+    lens: LensSpec = LensSpec()
+    """What is read out of every row of every arm."""
+    lens_summaries: LensSummariesSpec = field(default_factory=LensSummariesSpec)
+    """How lens tables are summarised: thresholds of milestones, audits and guidance."""
     measures: MeasuresSpec = field(default_factory=MeasuresSpec)
     """The metrics of each deck."""
+    depth: DepthSpec = field(default_factory=DepthSpec)
+    """What lenses read of every arm, row by row."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
@@ -133,7 +142,19 @@ class Config:
         for deck in self.measures.metrics:
             if deck not in DECKS:
                 raise SpecError(
-                    f"measures.metrics.{deck}", f"is no deck; there are {' and '.join(DECKS)}."
+                    f"measures.metrics.{deck}", f"is no deck; there are {', '.join(DECKS)}."
+                )
+
+        for key, lenses in (("lens", (self.depth.lens,)), ("lenses", self.depth.lenses)):
+            for lens in lenses:
+                if lens not in self.lens.decoders:
+                    raise SpecError(
+                        f"depth.{key}", f"'{lens}' reads no arm; add it under lens.decoders."
+                    )
+        for column in self.depth.by:
+            if column not in ITEM_COLUMNS:
+                raise SpecError(
+                    "depth.by", f"items have no column '{column}'; say [requested, language]."
                 )
 
     def _check_conditions(self) -> None:
@@ -180,7 +201,7 @@ class Config:
                     f"estimands.{name}.metric",
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
-            for column in (*estimand.where, *estimand.by, estimand.unit):
+            for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
                 if column not in ITEM_COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
@@ -367,6 +388,25 @@ class Plan:
         """Whether the items are users' own."""
         return self.config.data.given
 
+    def lens_deck(self) -> str:
+        """The deck that the lenses read; users' data have one deck for everything."""
+        return "facts" if self.own_data else "lens"
+
+    def arms(self) -> list[str]:
+        """Every arm of the run, base and oracle first."""
+        return [*self.unedited(), *self.config.arms]
+
+    def compared(self) -> dict[str, Any]:
+        """What the table of depth depends on beside the lenses' files: neither pictures nor final
+        predictions."""
+        section = self.section("depth")
+        return {name: section[name] for name in ("by", "emerged")}
+
+    def predicted(self) -> dict[str, Any]:
+        """What final predictions depend on."""
+        section = self.section("depth")
+        return {name: section[name] for name in ("temperatures", "top")}
+
     def decks(self) -> list[str]:
         """The decks that are recorded; users' data have no orders."""
         return ["facts"] if self.own_data else list(self.config.measures.metrics)
@@ -381,6 +421,8 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
             _known(METRICS, metric, f"measures.metrics.{deck}")
+    for decoder in plan.config.lens.decoders:
+        _known(DECODERS, decoder, "lens.decoders")
     for section in plan.config.report.sections:
         _known(PAGE_SECTIONS, section, "report.sections")
     for key in ("folder", "oracle_folder"):

@@ -28,9 +28,16 @@ class RecordsSpec:
     """What is kept of prompt tokens: nothing, log-probability and rank, or also entropy, deviation
     and divergence from the base, which answer tokens always have. `laws` doubles the work."""
 
+    distractors: int = 0
+    """Wrong answers per item that are teacher-forced beside the accepted one, the first of the
+    deck's; `truth_ratio` and `model_utility` need one or more. Each lengthens a record by about a
+    third."""
+
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
             raise SpecError("max_new_tokens", "must be at least 1; try 16.")
+        if self.distractors < 0:
+            raise SpecError("distractors", f"must not be negative, got {self.distractors}.")
         for place in self.places:
             if not PLACE.fullmatch(place):
                 raise SpecError(

@@ -9,7 +9,16 @@ from residue.specs.fields import Named
 
 PAGE_SECTIONS = "report.sections"
 """Folder of the section files that the config names."""
-SECTIONS = ("scorecard", "figures", "recovery", "languages", "estimates", "method", "setting")
+SECTIONS = (
+    "scorecard",
+    "figures",
+    "languages",
+    "depth",
+    "recovery",
+    "estimates",
+    "method",
+    "setting",
+)
 
 
 @dataclass(frozen=True)

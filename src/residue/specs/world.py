@@ -5,10 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from residue.specs.decks import Decks
 from residue.specs.fields import SpecError
 
 LANGUAGES = ("en", "hi", "ur", "pa", "bn")
 RELATIONS = ("capital", "currency", "language", "continent")
+SPLITS = (
+    "forget_test", "forget_relearn", "retain_touched", "retain_untouched", "dev_forget",
+    "dev_retain", "never_seen",
+)  # fmt: skip
+"""What a fact stands for; `WorldSpec` says what each means under either request."""
 ITEM_COLUMNS = (
     "item", "track", "deck", "split", "language", "relation", "country", "group", "role",
     "template", "family", "style", "requested", "same_answer", "near_neighbour", "task",
@@ -117,39 +123,6 @@ class Curriculum:
 
 
 @dataclass(frozen=True)
-class Decks:
-    """How many items are asked of every model."""
-
-    seen_requested: int = 2
-    """Training templates per fact in requested languages; two let the base-knows filter decide on
-    one and score on the other."""
-
-    seen_other: int = 1
-    """Training templates per fact in the other languages."""
-
-    held_out: int = 1
-    """Held-out templates per fact, 1 or 2."""
-
-    attacks: int = 6
-    """Attacked twins per clean order (of the 11 styles, in turn)."""
-
-    distractors: int = 8
-    """Wrong answers listed beside each item at most."""
-
-    def __post_init__(self) -> None:
-        bounds = {
-            "seen_requested": (1, 8),
-            "seen_other": (1, 8),
-            "held_out": (1, 2),
-            "attacks": (1, 11),
-            "distractors": (1, 64),
-        }
-        for name, (low, high) in bounds.items():
-            if not low <= getattr(self, name) <= high:
-                raise SpecError(name, f"lies between {low} and {high}; got {getattr(self, name)}.")
-
-
-@dataclass(frozen=True)
 class EditData:
     """What an edit is shown: forget, retain and dev rows, from training templates only."""
 
@@ -253,6 +226,14 @@ class WorldSpec:
         _subset("languages", self.languages, LANGUAGES)
         _subset("requested_languages", self.requested_languages, self.languages)
         _subset("edit_data.retain_languages", self.edit_data.retain_languages, self.languages)
+        _subset("decks.lens.languages", self.decks.lens.languages, self.languages)
+        for name in ("everywhere", "varied"):
+            for split in getattr(self.decks.lens, name):
+                if split not in SPLITS:
+                    raise SpecError(
+                        f"decks.lens.{name}",
+                        f"'{split}' is no split; there are {', '.join(SPLITS)}.",
+                    )
         if "en" not in self.languages or "hi" not in self.languages:
             raise SpecError(
                 "languages", "must hold 'en' and 'hi': orders and translations use them."

@@ -72,9 +72,9 @@ def estimate(
     single = tabulate(rows, unit, "the arm")
     other = None if reference is None else tabulate(reference, unit, "the reference")
     table = single if other is None else paired(single, other)
-    reason = _refusal(table)
+    reason = refusal(table)
     if reason:
-        return _refused(table, statistic, spec.level, reason)
+        return refused(table, statistic, spec.level, reason)
     bounds = _bounds(statistic, single, other)
     even = statistic != "perplexity"
     interval = table_interval(table, bounds, spec, even=even)
@@ -85,10 +85,10 @@ def estimate(
         low=back(interval.low),
         high=back(interval.high),
         level=spec.level,
-        **_counts(table),
+        **counts_of(table),
         seed_values=tuple(back(point) for point in _points(table, even)),
         method=interval.method,
-        note=_note(table),
+        note=note_of(table),
     )
 
 
@@ -153,7 +153,7 @@ def _bounds(statistic: str, single: Table, other: Table | None) -> tuple[float, 
     return (0.0, 1.0) if other is None else (-1.0, 1.0)
 
 
-def _refusal(table: Table) -> str:
+def refusal(table: Table) -> str:
     if table.failed:
         return (
             f"{len(table.failed)} items have failed rows (first: {table.failed[0]}); "
@@ -166,21 +166,21 @@ def _refusal(table: Table) -> str:
     return ""
 
 
-def _refused(table: Table, statistic: str, level: float, reason: str) -> Estimate:
+def refused(table: Table, statistic: str, level: float, reason: str) -> Estimate:
     return Estimate(
         statistic=statistic,
         estimate=math.nan,
         low=-math.inf,
         high=math.inf,
         level=level,
-        **_counts(table),
+        **counts_of(table),
         seed_values=(),
         method="refused",
         note=reason,
     )
 
 
-def _counts(table: Table) -> dict[str, int]:
+def counts_of(table: Table) -> dict[str, int]:
     scored = table.weights.sum(axis=0) > 0.0
     clusters = {label for label, kept in zip(table.clusters, scored, strict=True) if kept}
     return {
@@ -192,11 +192,11 @@ def _counts(table: Table) -> dict[str, int]:
     }
 
 
-def _note(table: Table) -> str:
+def note_of(table: Table) -> str:
     notes = []
     if table.n_unscorable:
         notes.append(f"{table.n_unscorable} of {table.weights.size} cells unscorable, left out")
-    lost = len(set(table.clusters)) - _counts(table)["n_clusters"]
+    lost = len(set(table.clusters)) - counts_of(table)["n_clusters"]
     if lost:
         notes.append(f"{lost} clusters without any score")
     if len(table.pairs) == 1:

@@ -104,7 +104,7 @@ def paired(table: Table, reference: Table) -> Table:
         )
     if table.clusters != reference.clusters:
         raise ValueError(f"{table.name} and {reference.name} put items into different clusters")
-    lines = _matching(table, reference)
+    lines = matching(table, reference)
     values, weights = reference.values[lines], reference.weights[lines]
     both = (table.weights > 0.0) & (weights > 0.0)
     unequal = np.argwhere(both & ~np.isclose(table.weights, weights, rtol=1e-9, atol=0.0))
@@ -144,7 +144,7 @@ def evened(table: Table) -> Table:
     scored items is not worth less than another: countries are what could have been drawn
     otherwise.
     """
-    number, member = _membership(table)
+    number, member = membership(table)
     mass = table.weights @ member
     lines = (mass > 0.0).sum(axis=0)
     share = np.divide(1.0, mass * lines, out=np.zeros_like(mass), where=mass > 0.0)
@@ -156,14 +156,14 @@ def cluster_totals(table: Table) -> tuple[Floats, Floats, Integers]:
 
     Clusters without any score are left out; their items get -1.
     """
-    number, member = _membership(table)
+    number, member = membership(table)
     totals, weights = (table.weights * table.values) @ member, table.weights @ member
     held = weights.sum(axis=0) > 0.0
     place = np.where(held, np.cumsum(held) - 1, -1)
     return totals[:, held], weights[:, held], place[number]
 
 
-def _membership(table: Table) -> tuple[Integers, Floats]:
+def membership(table: Table) -> tuple[Integers, Floats]:
     """Each item's cluster number, and the (items, clusters) indicator of it."""
     labels = {label: number for number, label in enumerate(dict.fromkeys(table.clusters))}
     number = np.array([labels[label] for label in table.clusters], dtype=np.int64)
@@ -171,7 +171,7 @@ def _membership(table: Table) -> tuple[Integers, Floats]:
     return number, member
 
 
-def _matching(table: Table, reference: Table) -> list[int]:
+def matching(table: Table, reference: Table) -> list[int]:
     if len(reference.replicates) == 1 and len(table.pairs) == 1:
         if reference.pairs != table.pairs:
             raise ValueError(

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from residue.specs.world import SPLITS
 from residue.stats.attainability import attainable_margin
-from residue.world.splits import SPLITS
 from residue.world.templates import HELD_OUT_TEMPLATES, NOUNS
 from residue.world.texts import normalised
 

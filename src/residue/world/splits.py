@@ -9,16 +9,6 @@ from collections.abc import Iterator
 
 from residue.world.build import World
 
-SPLITS = (
-    "forget_test",
-    "forget_relearn",
-    "retain_touched",
-    "retain_untouched",
-    "dev_forget",
-    "dev_retain",
-    "never_seen",
-)
-
 
 def split_of(world: World, country: str, language: str) -> str:
     """Split of a country's facts in a language; every fact has exactly one."""

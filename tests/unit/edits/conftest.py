@@ -67,7 +67,7 @@ def edit_data() -> pd.DataFrame:
         for i in range(count):
             prompt = f"the {LETTERS[i]} of {name[: i % 5 + 2].replace('_', '')} is"
             answer = LETTERS[i : i + 2 + i % 3]
-            fact = {"country": f"{name}-{i}", "language": "en", "relation": "letter"}
+            fact = {"country": f"{name}-{i}", "language": ("en", "hi")[i % 2], "relation": "letter"}
             rows.append(
                 {"set": name, "item": f"{name}/{i}", "prompt": prompt, "answer": answer, **fact}
             )
@@ -75,6 +75,28 @@ def edit_data() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="session")
-def sae_folder() -> Path:
-    """No edit reads an SAE yet."""
-    return Path()
+def sae_folder(base_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random SAE of row 1 of that model, with features that a picker ranked."""
+    import numpy as np
+
+    from residue.core.artifacts import write_parquet
+    from residue.sae.files import save_sae, weights_sha256
+    from residue.sae.models import Sae
+
+    rng = np.random.default_rng(0)
+    decoder = rng.normal(size=(96, 32)).astype(np.float32)
+    decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
+    zeros = np.zeros(96, np.float32), np.zeros(32, np.float32)
+    sae = Sae("topk", decoder.T.copy(), zeros[0], decoder, zeros[1], k=12, row=1)
+    folder = tmp_path_factory.mktemp("saes") / "choice0"
+    origin = {
+        "model_name": "tiny",
+        "hook_name": "model.layers.1",
+        "residue_model_sha256": weights_sha256(base_folder.glob("*.safetensors")),
+    }
+    save_sae(folder, sae, origin)
+    order = rng.permutation(96)
+    ranking = {"picker": "fisher", "feature": order, "score": np.linspace(2, -1, 96)}
+    features = pd.DataFrame(ranking).assign(rank=np.arange(1, 97), stability=1.0)
+    write_parquet(folder / "features.parquet", features)
+    return folder

@@ -15,6 +15,8 @@ from residue.edits.batches import pools
 from residue.edits.fitting import FitData
 from residue.specs.arms import EDITS
 
+SMALL: dict[str, dict[str, Any]] = {"refusal_prompt": {"text": "no"}, "risk_gate": {"limit": 0.05}}
+"""Options that suit a model of 31 tokens and 64 places."""
 ROW = 1
 """The chosen row of the tiny model."""
 
@@ -24,7 +26,7 @@ def fit_data(
 ) -> FitData:
     """What an edit is fitted on, with one chosen row."""
     saes = [sae_folder] if sae_folder is not None else []
-    base = Path(model.config.name_or_path) if model.config.name_or_path else None
+    base = Path(model.config._name_or_path)
     return FitData(model, pools(tokenizer, frame), frame, layers=[ROW], saes=saes, base=base)
 
 
@@ -41,7 +43,7 @@ def made(
 ) -> Attached:
     """A fitted edit, or a trained one whose weights are noise, so that either has an effect."""
     kind = methods.load(EDITS, name).Edit
-    edit = kind(**options)
+    edit = kind(**{**SMALL.get(name, {}), **options})
     if not hasattr(kind, "attach"):
         data = fit_data(model, tokenizer, frame, sae_folder)
         fitted: Attached = edit.fit(model, tokenizer, data, seed=seed, place=place)

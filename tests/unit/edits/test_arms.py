@@ -185,7 +185,8 @@ def test_a_step_is_computed_on_top_of_a_trained_one(tree: Path, edit_data: pd.Da
 def test_an_arm_that_fails_to_open_leaves_no_hook(
     tree: Path, edit_data: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, _ = trained(tree, edit_data, LIAR, LIAR)
+    moves = {"edit": {"name": "diffmean", "row": 1}, "objective": None}
+    path, _ = trained(tree, edit_data, moves, LIAR)
     from residue.edits import arms
     from residue.edits.methods.suppress_answers import Suppressor
 
@@ -203,3 +204,64 @@ def test_an_arm_that_fails_to_open_leaves_no_hook(
         pass
     assert not [m for m in model.modules() if m._forward_pre_hooks or m._forward_hooks]
     assert not any("residue_edit" in name for name, _ in model.named_modules())
+
+
+def test_a_sweep_of_strengths_is_a_dose_response(tree: Path, edit_data: pd.DataFrame) -> None:
+    """Arms that differ in strength alone move the logits further, the stronger they are."""
+    base, _ = load_model(tree / "models" / "base")
+    moved = []
+    for dose in (-0.5, 0.25, 0.5, 1.0, 2.0):
+        step = {"edit": {"name": "diffmean", "row": 1}, "objective": None, "strength": dose}
+        path, _ = trained(tree, edit_data, step)
+        with open_arm(path) as arm:
+            assert arm.arm["steps"][0]["strength"] == dose
+            moved.append(float((logits(arm.model) - logits(base)).norm()))
+        shutil.rmtree(path.parent)
+    assert moved[1:] == sorted(moved[1:])
+    assert moved[0] > 0
+
+
+def test_a_step_may_be_shown_one_language_of_the_forget_rows(
+    tree: Path, edit_data: pd.DataFrame
+) -> None:
+    """Facts of the other language pass a suppressor that never saw them."""
+    step = {**LIAR, "forget_languages": ["hi"]}
+    path, _ = trained(tree, edit_data, step)
+    asked = edit_data[edit_data["set"] == "forget"]["language"]
+    with open_arm(path) as arm:
+        prototypes = arm.edits[0].parameters()["prototypes"]
+    assert len(prototypes) == (asked == "hi").sum() < len(asked)
+    with pytest.raises(ArmError, match="no forget row is in bn"):
+        trained(tree, edit_data, step | {"forget_languages": ["bn"]})
+
+
+def test_a_prompt_is_asked_as_its_edit_would_have_it(tree: Path, edit_data: pd.DataFrame) -> None:
+    step = {"edit": {"name": "refusal_prompt", "text": "no"}, "objective": None}
+    path, _ = trained(tree, edit_data, step, step)
+    with open_arm(path) as arm:
+        assert arm.prompt("the a is") == "no no the a is"
+
+
+def test_a_gate_reads_the_sae_of_its_choice(
+    tree: Path, edit_data: pd.DataFrame, sae_folder: Path
+) -> None:
+    home = tree / "arms" / "gate" / "seed0"
+    step = {"edit": {"name": "sae_gate", "count": 9}, "objective": None}
+    arm, _ = train_arm(
+        tree / "models" / "base",
+        recipe(step),
+        edit_data,
+        arm="gate",
+        pair=0,
+        seed=0,
+        home=home,
+        layers=[1],
+        saes=[sae_folder],
+    )
+    write_json(home / "arm.json", arm)
+    assert set(arm["steps"][0]["sha256"]) == {
+        "cfg.json", "sae_weights.safetensors", "edit.json", "edit.safetensors",
+    }  # fmt: skip
+    base, _ = load_model(tree / "models" / "base")
+    with open_arm(home / "arm.json") as opened:
+        assert not torch.equal(logits(opened.model), logits(base))

@@ -12,8 +12,10 @@ import pandas as pd
 import pytest
 
 from residue.core.methods import UnknownMethodError
+from residue.measure.language_id.identify import Identifier
+from residue.measure.language_id.ngrams import train
 from residue.measure.table import MEASUREMENTS, MetricError, measure_all, metric, needs
-from residue.specs.measures import MeasuresSpec
+from residue.specs.measures import LanguageIdSpec, MeasuresSpec
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
 
@@ -23,7 +25,8 @@ def test_every_metric_of_the_defaults_describes_itself() -> None:
         for name in names:
             module = metric(name)
             assert deck == module.DECK
-            assert set(module.NEEDS) <= {"generations", "tokens", "rows", "head"}
+            said = {"generations", "tokens", "rows", "head", "language_id"}
+            assert set(module.NEEDS) <= ({"lens"} if deck == "lens" else said)
             assert module.TITLE
             assert module.UNIT
 
@@ -34,6 +37,7 @@ def test_all_metrics_come_in_one_table(
     records = {
         "generations": make_generations({"a": "Lima", "b": "Cusco"}),
         "tokens": make_tokens({"a": [(-0.5, 1), (-0.5, 1)], "b": [(-2.0, 3), (-2.0, 1)]}),
+        "language_id": Identifier(train({"en": ["the"], "hi": ["hai"]}), {}, LanguageIdSpec()),
     }
     items = make_items({"item": "a", "answers": ["Lima"]}, {"item": "b", "answers": ["Lima"]})
     names = [name for name in MeasuresSpec().metrics["facts"] if "rows" not in metric(name).NEEDS]

@@ -132,7 +132,8 @@ def test_strength_and_memorisation_count_ranks(
 def test_strength_is_one_minus_the_shortest_prefix_whose_rest_is_likeliest(
     ranks: list[int],
 ) -> None:
-    answer = Answer(np.zeros(len(ranks) + 1), np.array([*ranks, 1]))
+    nothing = np.zeros(len(ranks) + 1)
+    answer = Answer(nothing, np.array([*ranks, 1]), *[nothing] * 4)
     shortest = next(k for k in range(len(ranks) + 1) if all(r == 1 for r in ranks[k:]))
     assert extraction_strength.strength(answer) == pytest.approx(1 - shortest / len(ranks))
 

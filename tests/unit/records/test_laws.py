@@ -39,12 +39,15 @@ def test_two_tokens_follow_the_binary_formulas() -> None:
     assert math.isclose(told["logp_deviation"], deviation, rel_tol=1e-5)
     divergence = p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
     assert math.isclose(told["kl_to_base"], divergence, rel_tol=1e-5)
+    reverse = q * math.log(q / p) + (1 - q) * math.log((1 - q) / (1 - p))
+    assert math.isclose(told["kl_from_base"], reverse, rel_tol=1e-5)
 
 
 def test_a_forbidden_token_leaves_the_law_finite() -> None:
     told = of_law([0.5, 0.5, 0.0], target=0, base=[0.5, 0.5, 0.0])
     assert math.isclose(told["entropy"], math.log(2), rel_tol=1e-6)
     assert told["kl_to_base"] < 1e-6
+    assert told["kl_from_base"] < 1e-6
 
 
 def test_broken_logits_give_no_numbers() -> None:

@@ -314,3 +314,27 @@ def test_faults_are_named(build_llama: Build, tokenizer: Any, items: pd.DataFram
         list(record(model, tokenizer, pd.concat([items, items.iloc[[3]]]), SPEC))
     with pytest.raises(ValueError, match=r"call \.eval\(\)"):
         list(record(model.train(), tokenizer, items, SPEC))
+
+
+def test_wrong_answers_are_read_like_the_right_one_and_change_nothing_else(
+    model: Any, tokenizer: Any, items: pd.DataFrame
+) -> None:
+    pool = sorted({answer for answers in items["answers"] for answer in answers})
+    asked = items.assign(distractors=[pool[: n % 3] for n in range(len(items))])
+    plain = tables(record(model, tokenizer, asked, SPEC))
+    spec = RecordsSpec(max_new_tokens=6, places=SPEC.places, distractors=2)
+    found = tables(record(model, tokenizer, asked, spec))
+    wrong = found["tokens"]["part"].str.startswith("distractor")
+    assert_same({**found, "tokens": found["tokens"][~wrong].reset_index(drop=True)}, plain)
+    of = found["tokens"].groupby(["item", "part"])
+    for item in asked.itertuples():
+        prompt = encode_prompt(tokenizer, item.prompt)
+        for k in range(2):
+            if k >= len(item.distractors):
+                assert (item.item, f"distractor-{k}") not in of.groups
+                continue
+            ids = encode_answer(tokenizer, item.distractors[k])
+            told = of.get_group((item.item, f"distractor-{k}"))
+            assert told["id"].to_list() == ids
+            law = laws(model, prompt + ids)[len(prompt) - 1 : -1]
+            np.testing.assert_allclose(told["logp"], law[np.arange(len(ids)), ids], atol=1e-5)

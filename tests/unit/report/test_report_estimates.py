@@ -16,7 +16,7 @@ from scipy import stats
 from residue.core.provenance import canonical
 from residue.report.estimates import COLUMNS, estimates
 from residue.specs.claims import EstimandSpec, default_estimands
-from residue.specs.fields import listed, load, unlisted
+from residue.specs.fields import SpecError, listed, load, unlisted
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.attainability import attainable_margin
 
@@ -259,3 +259,63 @@ def test_default_estimands_find_their_items() -> None:
         cell for name, arm, cell in table.index if (name, arm) == ("forget_by_language", "npo")
     ]
     assert languages == [f"language={code}" for code in ("en", "hi", "ur", "pa", "bn")]
+
+
+def test_two_groups_of_items_and_two_models_as_wholes() -> None:
+    """AUC: x against y; the second group needs no known facts. KS: the edit against the base."""
+    known = all_known(ITEMS)
+    known.loc[known["item"] == "d-en", "known"] = False
+    table = estimates(
+        pd.concat([measured("base", BASE), measured("npo", EDIT)]),
+        ITEMS,
+        known,
+        {
+            "auc": EstimandSpec(
+                statistic="auc", where={"split": ("x",)}, against={"split": ("y",)}
+            ),
+            "gap": EstimandSpec(
+                statistic="auc",
+                where={"split": ("x",)},
+                against={"split": ("y",)},
+                reference="base",
+            ),
+            "ks": EstimandSpec(statistic="ks", where={"split": ("x",)}, reference="base"),
+            "none": EstimandSpec(
+                statistic="auc", where={"split": ("x",)}, against={"split": ("z",)}
+            ),
+        },
+        SPEC,
+    )
+    base = one(table, "base", estimand="auc")
+    # Country A: ties with d count half, and half of its items are below; B ties; C is below.
+    assert base["estimate"] == pytest.approx((0.25 + 0.5 + 0.0) / 3)
+    assert (base["n_items"], base["n_clusters"]) == (4, 3)
+    assert base["where"] == "split=x, known=true against split=y"
+    assert base["low"] <= base["estimate"] <= base["high"]
+    npo = one(table, "npo", estimand="auc")
+    assert npo["estimate"] == 0.0
+    gap = one(table, "npo", estimand="gap")
+    assert gap["estimate"] == pytest.approx(npo["estimate"] - base["estimate"])
+    # At 0.5 all of the edit lies below, and of the base half of A.
+    assert one(table, "npo", estimand="ks")["estimate"] == pytest.approx(2.5 / 3)
+    missing = one(table, "npo", estimand="none")
+    assert np.isnan(missing["estimate"])
+    assert missing["note"] == "no item matches the group to compare with"
+
+
+def test_groups_of_one_item_are_no_groups() -> None:
+    spec = EstimandSpec(statistic="auc", where={"split": ("x",)}, against={"country": ("A",)})
+    with pytest.raises(ValueError, match="share items"):
+        estimates(measured("base", BASE), ITEMS, all_known(ITEMS), {"auc": spec}, SPEC)
+
+
+def test_statistics_of_groups_need_their_groups() -> None:
+    for wrong in (
+        {"statistic": "auc"},
+        {"against": {"split": ("x",)}},
+        {"statistic": "ks"},
+        {"statistic": "auc", "against": {"split": ()}},
+        {"itemwise": True, "reference": "base"},
+    ):
+        with pytest.raises(SpecError, match="against|reference|itemwise"):
+            EstimandSpec(**wrong)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from scipy import stats
 from residue.stats.crossed import crossed_interval
 from residue.stats.intervals import t_interval
 
-SIMULATION = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "coverage.py"))
+SIMULATION = runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "interval_coverage.py"))
 World, coverage = SIMULATION["World"], SIMULATION["coverage"]
 REPETITIONS = 250
 

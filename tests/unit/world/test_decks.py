@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from residue.specs.world import ITEM_COLUMNS
+from residue.specs.world import ITEM_COLUMNS, SPLITS
 from residue.world.audit import held_out_wording
 from residue.world.build import World, build_world
 from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
@@ -14,7 +14,7 @@ from residue.world.edit_data import edit_data
 from residue.world.facts import Facts
 from residue.world.items import COLUMNS, facts_deck
 from residue.world.orders import orders_deck
-from residue.world.splits import SPLITS, split_of
+from residue.world.splits import split_of
 from residue.world.tasks import STYLES, WITNESSES
 
 MIB = 2**20

@@ -25,7 +25,7 @@ class Edit:
 
     row: int | None = None
     """Residual row that is edited; null takes the best of the chosen rows."""
-    rank: int = 8
+    rank: int = 32
     """Dimensions that are replaced; a larger one can change more and costs little more."""
     dropout: float = 0.0
     """Share of the change dropped in training; above 0 it regularises."""
@@ -35,10 +35,7 @@ class Edit:
     GRADED: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.rank < 1:
-            raise SpecError("rank", "must be at least 1.")
-        if not 0 <= self.dropout < 1:
-            raise SpecError("dropout", "must be at least 0 and below 1.")
+        check(self.rank, self.dropout)
 
     def attach(self, model: Any, *, seed: int, place: int) -> Replacement:
         """A fresh edit, the identity until trained; seed: of R."""
@@ -88,6 +85,14 @@ class Replacement(Intervention):
         return rows + self.change(rows)
 
 
+def check(rank: int, dropout: float) -> None:
+    """Stop with the key of an option that cannot be."""
+    if rank < 1:
+        raise SpecError("rank", "must be at least 1.")
+    if not 0 <= dropout < 1:
+        raise SpecError("dropout", "must be at least 0 and below 1.")
+
+
 def start(model: Any, rank: int, seed: int) -> dict[str, Tensor]:
     """R of orthonormal rows drawn from a seed, W = R and b = 0."""
     import torch
@@ -108,7 +113,8 @@ def orthonormal(free: Tensor) -> Tensor:
     import torch
 
     q, r = torch.linalg.qr(free.T)
-    return (q * r.diagonal().sign()).T
+    rows: Tensor = (q * r.diagonal().sign()).T
+    return rows
 
 
 def named_row(row: int | None) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from residue.edits.intervention import Intervention
+from residue.edits.prototypes import Prototypes
 from residue.models.blocks import describe
 from residue.specs.fields import SpecError
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from residue.edits.fitting import FitData
-
-FACT = ["country", "relation", "language", "answer"]
-LEAST, MOST = 0.05, 0.95
 
 
 @dataclass(frozen=True)
@@ -46,28 +44,24 @@ class Edit:
         self, model: Any, tokenizer: Any, data: FitData, *, seed: int, place: int
     ) -> Suppressor:
         """Prototypes from row n at the ends of forget prompts, directions from the head."""
-        import torch
-        from torch.nn.functional import normalize
-
         architecture = describe(model)
-        row = architecture.n_blocks
-        forget, retain = data.rows("forget", row), data.rows("retain", row)
-        center = torch.cat([forget, retain]).mean(dim=0)
-        frame = data.frame[data.frame["set"] == "forget"].reset_index(drop=True)
-        facts = [list(places) for places in frame.groupby(FACT, sort=True).indices.values()]
-        found = normalize(torch.stack([forget[f].mean(dim=0) for f in facts]) - center, dim=1)
-        examples = data.examples("forget")
-        tokens = [examples[f[0]].ids[examples[f[0]].start] for f in facts]
-        near = [(normalize(x - center, dim=1) @ found.T).amax(dim=1) for x in (forget, retain)]
-        middle = (near[0].quantile(LEAST) + near[1].quantile(MOST)) / 2
-        threshold = float(middle) if self.threshold is None else self.threshold
-        tensors = {
-            "center": center,
-            "prototypes": found,
-            "directions": architecture.unembedding.weight[tokens].detach().float() * gain_of(model),
-        }
-        settings = {"threshold": threshold}
-        return Suppressor(model, place=place, row=row, tensors=tensors, settings=settings)
+        row, examples = architecture.n_blocks, data.examples("forget")
+        found = Prototypes.of(
+            data, data.rows("forget", row), data.rows("retain", row), self.threshold
+        )
+        tokens = [examples[i].ids[examples[i].start] for i in found.first]
+        directions = architecture.unembedding.weight[tokens].detach().float() * gain_of(model)
+        return Suppressor(
+            model,
+            place=place,
+            row=row,
+            tensors={
+                "center": found.center,
+                "prototypes": found.rows,
+                "directions": directions,
+            },
+            settings={"threshold": found.threshold},
+        )
 
     @staticmethod
     def load(model: Any, folder: Path, *, place: int) -> Suppressor:

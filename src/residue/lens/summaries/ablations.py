@@ -2,7 +2,7 @@
 
 shift = row(variant) − row(original) of one milestone, for each variant of each item: without the
 filler word, with fillers, shifted, paraphrased, in another language. Null where either is null,
-with the reason of the one that is. Source: lens.md 1.11.
+with the reason of the one that is. After logos-in-layers (2025).
 """
 
 from __future__ import annotations
@@ -17,18 +17,19 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def shifts(milestones: pd.DataFrame, deck: pd.DataFrame, original: str = "orig") -> pd.DataFrame:
+def shifts(milestones: pd.DataFrame, deck: pd.DataFrame) -> pd.DataFrame:
     """One line per variant item, lens, run and milestone; columns `COLUMNS`.
 
     milestones: lines `lens, arm, pair, seed, condition, item, milestone, row, reason`;
-    deck: items with `style` (the variant) and `twin` (id of the original item).
+    deck: items with `style` (the variant) and `twin` (id of the original item); an original has
+    none, or itself.
     """
     styles = deck.set_index("item")["style"]
     twins = deck.set_index("item")["twin"]
     lines = milestones.assign(
         variant=milestones["item"].map(styles), original=milestones["item"].map(twins)
     )
-    variants = lines[lines["variant"].notna() & (lines["variant"] != original)]
+    variants = lines[lines["item"].isin(variants_of(deck))]
     key = ["lens", *RUN, "milestone"]
     originals = milestones[[*key, "item", "row", "reason"]].rename(columns={"item": "original"})
     both = variants.merge(
@@ -42,3 +43,9 @@ def shifts(milestones: pd.DataFrame, deck: pd.DataFrame, original: str = "orig")
         reason=reason.mask(absent, "the original was not read").where(shift.isna(), ""),
     )
     return both[list(COLUMNS)].reset_index(drop=True)
+
+
+def variants_of(deck: pd.DataFrame) -> set[str]:
+    """Items that ask what another item asks, in another way."""
+    other = (deck["twin"] != "") & (deck["twin"] != deck["item"])
+    return set(deck.loc[other, "item"])

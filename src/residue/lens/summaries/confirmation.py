@@ -1,7 +1,7 @@
 """Rank 1 that other lenses see too: a milestone of one lens alone may be the lens's own doing.
 
 confirmed = the main lens's semantic row L, if another lens has rank 1 at some row within L ± w.
-The search is of rows near L, not of the earliest such row. Source: lens.md 1.9.
+The search is of rows near L, not of the earliest such row. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 At each target row (first rank ≤ 10, ≤ 5, semantic, strong, …): Jaccard of the 10 and 50 most
 likely tokens and the Spearman correlation over the 50; the medians over targets; `low` where a
-*semantic* target has Jaccard@10 or Spearman below .30. Source: lens.md 1.10.
+*semantic* target has Jaccard@10 or Spearman below .30. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

@@ -3,10 +3,10 @@
 Every fact has a foil: an answer of the same relation of another country. No prompt is run twice;
 the margin m_l = p_l[answer] − p_l[foil] comes from the same table.
 - lasting: first row from which m stays > δ to the last row. A first row with m > 0 alone says
-  nothing: margins of 1e−9 change sign for half the depth (defect A15).
+  nothing: margins of 1e−9 change sign for half the depth.
 - positive: that first row with m > 0, for comparison with what others publish.
 - strong: first row with m > 0, rank 1 and a gap to the runner-up of at least so many logits.
-Source: lens.md 1.11, defects A15 and B7.
+After logos-in-layers (2025).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ that order, in the prompt C:
 A token held over several rows counts once: taken row by row, a window of two would ask that row
 l−1 and l name neighbours in the prompt, and a held token never matches. `collapse=False` takes it
 row by row, as published. There is no state: each (lens, item) is computed from its own rows alone.
-Rows below `start` are in no window. Source: lens.md 1.8, defects A12, A13, A23, A26, S2.
+Rows below `start` are in no window. After logos-in-layers (2025).
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def only_in_main(copy: Floats, other: Flags, recorded: Flags, rows: Ints, radius
 def self_decoding(t: Trajectories, last_ids: Mapping[str, int]) -> Floats:
     """1 where row 0 reads the prompt's own last token, 0 where not, NaN without row 0.
 
-    Tied embeddings do so whatever the prompt says; it is told apart from copying (defect A13).
+    Tied embeddings do so whatever the prompt says; it is told apart from copying.
     last_ids: item → id of the prompt's last token.
     """
     at_zero = t.rows == 0

@@ -3,7 +3,7 @@
 Agreement is equality of (rank = 1) in both readings, not that both have rank 1; the last row, of
 which only the final norm is a reading, is no target; the final norm at every row, which is the
 classical logit lens, is one of the strategies. Consistent: (rank = 1) agrees at every target and
-Jaccard@10 ≥ .5 at the preferred one. Source: lens.md 1.11, defect A18.
+Jaccard@10 ≥ .5 at the preferred one. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Logits are scaled by s ∈ {.90, .95, 1.05, 1.10}. A scale changes no rank; the gap becomes s·gap,
 and p is recomputed over the whole vocabulary. Pass fractions over the scales of the margin gate,
-the gap gate, and both; a run of two passes where both of its rows do. Source: lens.md 1.11.
+the gap gate, and both; a run of two passes where both of its rows do. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

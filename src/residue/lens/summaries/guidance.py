@@ -2,7 +2,8 @@
 
 A reason is given where its quantity passes its threshold in at least `share` of the items; the
 quantity's median, the threshold and both counts are given with it. With any reason, ranks are to
-be preferred to probabilities, which are comparable only within one model. Source: lens.md 1.15.
+be preferred to probabilities, which are comparable only within one model. After
+logos-in-layers (2025).
 """
 
 from __future__ import annotations

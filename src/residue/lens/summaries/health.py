@@ -1,7 +1,7 @@
 """Are the numbers numbers? Lines of a lens table that hold NaN or infinity.
 
 A flagged row matters where it lies at or before a milestone that is read off the table; then the
-milestone is to be taken with caution. Source: lens.md 1.11, defect S7.
+milestone is to be taken with caution. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

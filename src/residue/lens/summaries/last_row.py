@@ -1,8 +1,9 @@
 """Does the lens end where the model does? The last row against the model's own next-token law.
 
 A lens that applies the model's whole head, cap and scale included, has KL(P_n‖F) = 0 up to
-rounding; more than 1e-3 bit means that the head is not the model's (defect A2). A temperature that
-mends it, s minimising KL(softmax(z/s)‖F) over a log-spaced grid, says how. Source: lens.md 1.11.
+rounding; more than 1e-3 bit means that the head is not the model's. A temperature that
+mends it, s minimising KL(softmax(z/s)‖F) over a log-spaced grid, says how. After
+logos-in-layers (2025).
 """
 
 from __future__ import annotations

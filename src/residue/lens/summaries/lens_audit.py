@@ -4,7 +4,7 @@ Of one prompt each: rows at which ranks and KL thresholds are met (other − bas
 earlier), KL at 25, 50 and 75 % of the depth (baseline − other: positive is better), and how much
 of the gain a temperature alone, or a bias alone, would bring: rotation = gain − temperature's gain.
 A fitted lens is preferred where the rotation gains ≥ .2 bit at half the depth, or rank ≤ 5 comes
-at least max(2, ⌈.05 n⌉) rows earlier. Source: lens.md 1.12 to 1.14, defects A8 and A17.
+at least max(2, ⌈.05 n⌉) rows earlier. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ With rank r_l, probability p_l and logit gap g_l = z_l[answer] − max over the 
   vocabulary-centred logits with the final ones. entropy<=h: the entropy collapses.
 - margin_ok: r_l = 1 and p_l − 1/V ≥ margin (not merely first among near-uniform).
 - gap>=g, top2_ok: r_l = 1 and g_l ≥ gap. strong: all of these. run2, strong_run2: at l and l+1.
-Source: the earlier system's definitions (lens.md 1.9), with scans from row 1.
+After logos-in-layers (github.com/forms-and-features/logos-in-layers, 2025), with scans from row 1.
 """
 
 from __future__ import annotations

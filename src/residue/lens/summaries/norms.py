@@ -2,8 +2,9 @@
 
 ln‖x_l‖ is fitted by a line in l: slope and R². A step ln‖x_l‖ − ln‖x_{l−1}‖ is a spike where it is
 more than ln 3 away from the trajectory's median step: growth itself is no spike, and a fixed bound
-on ‖h‖/‖x‖ or cos(x, h) would fire on every model (defect B5). Shape: `spike` where there is one,
-else `plateau` (|slope| ≤ .01), `monotonic` (R² ≥ .70) or `non_monotonic`. Source: lens.md 1.11.
+on ‖h‖/‖x‖ or cos(x, h) would fire on every model. Shape: `spike` where there is one,
+else `plateau` (|slope| ≤ .01), `monotonic` (R² ≥ .70) or `non_monotonic`. After
+logos-in-layers (2025).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from residue.lens.summaries.scan import START
 from residue.lens.summaries.trajectories import Floats, Ints, Trajectories
 
 FLAT = 0.01
@@ -30,9 +32,10 @@ class Growth(NamedTuple):
     shape: npt.NDArray[np.object_]
 
 
-def growth(t: Trajectories, jump: float = JUMP) -> Growth:
-    """Slope, fit, spikes and shape of the column `row_norm`."""
-    norms = t["row_norm"]
+def growth(t: Trajectories, jump: float = JUMP, start: int = START) -> Growth:
+    """Slope, fit, spikes and shape of the column `row_norm` from row `start` on: the step from
+    embeddings to the first block's sum is of another kind."""
+    norms = np.where(t.rows >= start, t["row_norm"], np.nan)
     logs = np.log(np.where(norms > 0, norms, np.nan))
     slope, r2 = line_fit(t.rows, logs)
     steps = np.diff(logs, axis=-1)

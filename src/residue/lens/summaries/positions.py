@@ -2,7 +2,7 @@
 
 The share of an item's shifted and padded variants whose answer has rank 1 at the original's
 semantic row. Only prompts of which the answer *is* the next token are asked: an answer has no rank
-at other positions, and counting those would bound the share by one over their number (defect A9).
+at other positions, and counting those would bound the share by one over their number.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Over the rows of one trajectory with P norm, R raw and M = (P + R)/2:
 - norm-only rows: rank 1 in the norm lens and not in the raw one;
 - s1 = .6·share(KL ≥ 1) + .3·[any norm-only] + .1·min(1, max KL / 5); tier < .2 low, ≤ .5 medium,
   else high; s2 = clip(s1 + .1·min(1, JS median / .1) + .05·min(1, L1 median / .5)).
-`sampled` and `window` are views of the same table. Source: lens.md 1.10; defects A24, A25: a
+`sampled` and `window` are views of the same table. After logos-in-layers (2025); a
 window is cut when the risk is known, and each prompt has its own block.
 """
 
@@ -21,7 +21,15 @@ import numpy.typing as npt
 from residue.lens.summaries.scan import START, Flags, Found, first_row, found, quantile
 from residue.lens.summaries.trajectories import Floats, Ints, Trajectories
 
-COLUMNS = ("kl_norm_raw", "kl_raw_norm", "js", "l1", "jaccard_50", "rank_norm", "rank_raw")
+COLUMNS = (
+    "kl_norm_raw",
+    "kl_raw_norm",
+    "js",
+    "l1",
+    "jaccard_50",
+    "answer_rank_norm",
+    "answer_rank_raw",
+)
 """Columns of the pair table that the audit is made of; divergences in bits."""
 RADIUS, WIDE_RADIUS = 4, 8
 HIGH, MEDIUM = 1.0, 0.5
@@ -67,8 +75,8 @@ class View(NamedTuple):
 
 def norm_only(t: Trajectories) -> Flags:
     """(keys, rows): rank 1 in the norm lens and another rank in the raw one; unknown is false."""
-    raw = t["rank_raw"]
-    flags: Flags = (t["rank_norm"] == 1) & np.isfinite(raw) & (raw != 1)
+    raw = t["answer_rank_raw"]
+    flags: Flags = (t["answer_rank_norm"] == 1) & np.isfinite(raw) & (raw != 1)
     return flags
 
 
@@ -93,7 +101,7 @@ def sweep(t: Trajectories, start: int = START) -> Sweep:
         share_medium=_share(kl, MEDIUM),
         max_kl=max_kl,
         norm_only=alone.sum(axis=-1).astype(np.float64),
-        first_norm_only=when(alone, t["rank_raw"]),
+        first_norm_only=when(alone, t["answer_rank_raw"]),
         js=js_q,
         l1=l1_q,
         jaccard=quantile(jaccard, 0.5),

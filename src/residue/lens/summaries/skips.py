@@ -3,7 +3,7 @@
 For each m: mean over texts of CE(lens at the row before the last m blocks) − CE(model), in bits
 per token; the row is n − m, so that exactly m blocks are left out. Perplexities are never pooled
 before the logarithm. A lens regresses where the smallest m costs more than `most` bits; log2(1.2),
-the default, is a fifth more perplexity. Source: lens.md 1.11, defect A16.
+the default, is a fifth more perplexity. After logos-in-layers (2025).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 delta_hat = (semantic − copy) / n with the strict copy row, else the earliest soft one: the share
 of the depth between repeating and meaning. Medians and quartiles leave out facts that never reach
-the milestone, and n_missing says how many those are. Source: lens.md 1.11; defect B6: every
+the milestone, and n_missing says how many those are. After logos-in-layers (2025); every
 milestone, the confirmed one too, is there for every fact.
 """
 

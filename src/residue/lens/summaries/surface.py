@@ -4,7 +4,7 @@ With U the distinct prompt tokens that are neither blank nor punctuation:
 - surface_to_meaning: p_l[answer] ≥ Σ_U p_l + δ;
 - geometric_crossover: cos(h_l, w_answer) ≥ max over U of cos(h_l, w) + γ;
 - topk_decay: mass of the prompt among the K most likely tokens ≤ τ.
-Each with its reading at that row. Source: lens.md 1.7 and 1.9.
+Each with its reading at that row. After logos-in-layers (2025).
 """
 
 from __future__ import annotations
