@@ -58,13 +58,24 @@ def test_no_number_stands_alone(project: Path) -> None:
 
 def test_claims_follow_from_their_intervals(project: Path) -> None:
     claims = pd.read_parquet(project / OUT / "tables/claims.parquet")
-    assert set(claims["claim"]) == {"forgets", "keeps", "no_language_leak"}
+    assert set(claims["claim"]) == {"forgets", "keeps", "no_language_leak", "stays_forgotten"}
     assert set(claims["verdict"]) <= {"supported", "refuted", "inconclusive"}
     supported = claims[claims["verdict"] == "supported"]
     assert (supported["low"] >= -supported["margin"]).all()
     controls = claims.set_index(["arm", "claim"])["verdict"]
     assert controls["base", "forgets"] != "supported"
     assert controls["oracle", "keeps"] != "refuted"
+
+
+def test_the_base_recovers_all_and_relearning_helps(project: Path) -> None:
+    table = pd.read_parquet(project / OUT / "tables/recovery.parquet")
+    forget = table[table["measure"] == "forget"].set_index(["condition", "arm"])["estimate"]
+    assert forget["relearn_other_12", "base"] > 0.9
+    assert forget["relearn_other_12", "oracle"] < 0.3
+    assert forget["relearn_other_12", "npo"] > forget["plain", "npo"]
+    assert set(table["measure"]) == {"forget", "retain", "recovery", "area", "half"}
+    folder = project / OUT / "arms/npo/pair0/seed0/conditions/nf4/nf4/model"
+    assert (folder / "model.safetensors").is_file()
 
 
 def test_the_adapter_loads_in_peft_unchanged(project: Path) -> None:

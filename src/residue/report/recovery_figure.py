@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 WIDTH = 5.0
-CURVE, HEAD, FOOT, LINE = 1.75, 0.3, 0.5, 0.17
+CURVE, HEAD, FOOT, LINE = 1.6, 0.45, 0.5, 0.17
 """Heights in inches: of a curve, of its title, of the axis words below, of one arm in a list."""
-SIDES = ((0.115, 0.355), (0.675, 0.31))
+SIDES = ((0.19, 0.29), (0.69, 0.29))
 """Left edge and breadth of the two panels; names of arms stand between them."""
 ROOM = 0.012
 """Share of the longest relearning left free before its start."""
@@ -45,7 +45,7 @@ def recovery(table: pd.DataFrame) -> Figure:
             mine = made[made["attack"] == attack]
             bottom, size = top - (height - FOOT) / whole, (height - FOOT - HEAD) / whole
             axes = [figure.add_axes((x, bottom, broad, size)) for x, broad in SIDES]
-            figure.text(0.0, top - 0.14 / whole, attack_name(attack), weight="bold", va="center")
+            figure.text(0.0, top - 0.12 / whole, attack_name(attack), weight="bold", va="center")
             for ax, measure in zip(axes, ("forget", "recovery"), strict=True):
                 rows = mine[mine["measure"] == measure]
                 if _is_curve(mine):
@@ -72,7 +72,7 @@ def _words(ax: Axes, measure: str, *, curve: bool) -> None:
     if curve:
         ax.set_ylim(min(ends[0], ax.get_ylim()[0]), max(ends[1], ax.get_ylim()[1]))
         ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-        ax.set_ylabel(words, labelpad=2)
+        ax.set_title(words, loc="left", fontsize=8.5)
         ax.set_xlabel("Updates of relearning")
     else:
         ax.set_xlim(min(ends[0], ax.get_xlim()[0]), max(ends[1], ax.get_xlim()[1]))
@@ -89,7 +89,7 @@ def _curve(ax: Axes, rows: pd.DataFrame, style: dict[str, tuple[str, str]], *, n
     if not len(rows):
         return
     longest = float(rows["at"].max())
-    ax.set_xlim(-ROOM * longest, 1.02 * longest)
+    ax.set_xlim(-ROOM * longest, 1.05 * longest)
     ends: list[tuple[str, float, float]] = []
     for arm in dict.fromkeys(rows["arm"]):
         points = records(rows[rows["arm"] == arm].sort_values("at"))

@@ -32,11 +32,12 @@ REFUSALS = {
 class Objective:
     """DPO on pairs of an alternate and the forget answer, plus a term for the retain items."""
 
-    beta: float = 0.5
-    """How soon the push lets go: once the alternate has gained a few nats / β on the answer."""
+    beta: float = 0.05
+    """How soon the push lets go: once the alternate has gained a few nats / β on the answer. A
+    refusal starts tens of nats behind, so that larger values stop before anything is forgotten."""
     forget_weight: float = 1.0
     """Share of the forget term in the loss."""
-    retain_weight: float = 2.5
+    retain_weight: float = 5.0
     """Share of the retain term, a mean per answer token of items that must stay right."""
     retain: Keep = "nll"
     """What holds them: ``nll``, their answers' loss; ``kl``, the divergence of the model before the
