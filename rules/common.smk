@@ -337,7 +337,8 @@ def recovery_files(*names):
 
 def depth_measurements():
     """Measurements of the lens deck, arm by arm."""
-    return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in PLAN.arms()]
+    arms = PLAN.arms() if PLAN.reads_rows() else []
+    return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in arms]
 
 
 def patching_measurements():
@@ -415,6 +416,8 @@ def traced_weights(wildcards):
 
 def depth_figures():
     """Curves of each lens, then the traced prompts of each edited arm."""
+    if not PLAN.reads_rows():
+        return []
     curves = [f"depth_{lens}" for lens in PLAN.config.depth.lenses]
     traces = [f"trace_{arm}" for arm in PLAN.config.arms if PLAN.config.depth.traced]
     return [f"{OUT}/report/figures/{name}.svg" for name in curves + traces]
@@ -505,7 +508,7 @@ def everything():
     spoken = [job for job in asked if job["deck"] in spoken_decks()]
     every_arm = [{"arm": arm} for arm in PLAN.arms()]
     traced = every_arm if PLAN.config.depth.traced else []
-    streams = [role | {"stream": "lens"} for role in roles]
+    streams = []
     lenses = PLAN.config.lens.decoders
     judged = sorted({CONTROLS.get(lens, lens) for lens in lenses} | set(lenses))
     fits = [lens for lens in judged if is_fitted(lens) and lens != LIVE]
@@ -522,22 +525,28 @@ def everything():
         "train_arm": trained,
         "record": asked,
         "measure": spoken,
-        "measure_depth final_predictions": every_arm,
-        "estimate_depth": [{}],
-        "draw_depth": [{"lens": lens} for lens in PLAN.config.depth.lenses],
-        "trace_prompts": traced,
-        "draw_trace": [job for job in traced if job["arm"] not in UNEDITED],
         "find_known choose_layers": pairs,
         "describe_arm": [run for run in trained if has_own_head(run["arm"])],
-        "self_test": runs,
         "witness": plain(PLAN.witnessed()),
         "patch_rows measure_patching": plain(PLAN.patched()),
-        "fit_lens": [role | {"lens": lens} for role in roles for lens in fits],
-        "judge_lens": [role | {"lens": lens} for role in roles for lens in judged],
-        "fit_jacobian": roles if LIVE in lenses else [],
-        "decode_rows": [arm | {"lens": lens} for arm in every_arm for lens in lenses],
-        "pair_rows map_rows summarise_lens": every_arm,
     }
+    if lenses:
+        streams += [role | {"stream": "lens"} for role in roles]
+        jobs |= {
+            "self_test": runs,
+            "fit_lens": [role | {"lens": lens} for role in roles for lens in fits],
+            "judge_lens": [role | {"lens": lens} for role in roles for lens in judged],
+            "fit_jacobian": roles if LIVE in lenses else [],
+            "decode_rows": [
+                arm | {"lens": lens} for arm in every_arm for lens in lenses
+            ],
+            "pair_rows map_rows summarise_lens": every_arm,
+            "measure_depth final_predictions": every_arm,
+            "estimate_depth": [{}],
+            "draw_depth": [{"lens": lens} for lens in PLAN.config.depth.lenses],
+            "trace_prompts": traced,
+            "draw_trace": [job for job in traced if job["arm"] not in UNEDITED],
+        }
     if PLAN.makes_saes():
         choices = range(PLAN.config.representation.select)
         streams += [pair | {"role": "base", "stream": "sae"} for pair in pairs]

@@ -58,7 +58,7 @@ rule write_page:
             *depth_figures(),
         ]
         + recovery_files("report/figures/recovery.svg"),
-        depth=rules.estimate_depth.output.depth,
+        depth=rules.estimate_depth.output.depth if PLAN.reads_rows() else [],
     output:
         page=report(
             f"{OUT}/report/index.html",

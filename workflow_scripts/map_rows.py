@@ -1,7 +1,5 @@
 """Map one arm's rows to where the base reads, and ask there for what should be forgotten."""
 
-import pandas as pd
-
 from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.lens.asked import asked_items
@@ -30,4 +28,4 @@ with stage.open() as job:
             job.seed("lens.ridge", run.pair),
         )
         parts.append(moved.assign(arm=arm, **run.keys))
-    job.write_parquet("table", as_table(pd.concat(parts, ignore_index=True)))
+    job.write_parquet("table", as_table(parts))

@@ -1,11 +1,9 @@
 """Make one arm's measurements of the lens deck from its lens table, the base's and the oracle's."""
 
-import pandas as pd
-
 from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.lens.readings import read_runs
-from residue.measure.table import measure_all
+from residue.measure.table import joined, measure_all
 
 with stage.open() as job:
     own, base = read_parquet(job.input("own")), read_parquet(job.input("base"))
@@ -21,4 +19,4 @@ with stage.open() as job:
             job.wildcard("arm"), own, base, oracle[0] if oracle else None
         )
     ]  # fmt: skip
-    job.write_parquet("measurements", pd.concat(made, ignore_index=True))
+    job.write_parquet("measurements", joined(made))

@@ -14,7 +14,8 @@ with stage.open() as job:
     prompts = a_few(read_parquet(job.input("deck"))["prompt"].tolist())
     with open_arm(job.input("arm"), device=job.device) as arm:
         ids = encode_prompts(arm.tokenizer, [arm.prompt(text) for text in prompts])
-        seen = observe(arm.model, ids, pad_id(arm.tokenizer))
+        with arm.before_head() as model:
+            seen = observe(model, ids, pad_id(arm.tokenizer))
         edited = [edit.row for edit in arm.edits if hasattr(edit, "row")]
     checks = judge(seen, Head.load(*job.inputs("head")), edited=edited)
     for check in checks:

@@ -11,7 +11,7 @@ with stage.open() as job:
     world, own, estimates = job.part("world"), job.part("own"), read_parquet(job.input("estimates"))
     countries, audit = read_parquet(job.input("countries")), read_parquet(job.input("audit"))
     arch, faults = read_json(job.input("arch")), job.inputs("faults")
-    recovery = job.inputs("recovery")
+    recovery, depth = job.inputs("recovery"), job.inputs("depth")
     page = Page(
         claims=read_parquet(job.input("claims")),
         estimates=estimates,
@@ -19,7 +19,7 @@ with stage.open() as job:
         sentences=job.specs("claims", ClaimSpec),
         recovery=read_parquet(recovery[0]) if recovery else None,
         figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
-        depth=read_parquet(job.input("depth")),
+        depth=read_parquet(depth[0]) if depth else None,
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)

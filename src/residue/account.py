@@ -15,7 +15,19 @@ from typing import Any
 from residue.core import provenance
 from residue.core.text import shown
 
-PARTS = ("world", "models", "arms", "records", "measurements", "tables", "report")
+PARTS = (
+    "world",
+    "models",
+    "streams",
+    "representation",
+    "sae",
+    "arms",
+    "records",
+    "lens",
+    "measurements",
+    "tables",
+    "report",
+)
 """Folders of a run, by name: an overlay's run may lie inside the default one's."""
 
 LAST_LINES = 8

@@ -147,7 +147,7 @@ def test_the_ledger_counts_every_job_once(project: Path) -> None:
 
     command = [sys.executable, "-m", "residue.cli", "ledger", str(project / OUT)]
     table = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    assert "| record | 8 |" in table
+    assert "| record | 21 |" in table
     assert "| pretrain_model | 2 |" in table
 
 

@@ -61,6 +61,15 @@ class OpenArm:
             text = edit.prompt(text)
         return text
 
+    @contextmanager
+    def before_head(self) -> Iterator[Any]:
+        """The model as rows and head make it, for a while: edits of its logits off."""
+        with ExitStack() as stack:
+            for edit in reversed(self.edits):
+                if edit.AFTER_HEAD:
+                    stack.enter_context(edit.detached())
+            yield self.model
+
     def detach(self) -> None:
         """Take every edit off for good, last first."""
         while self.edits:

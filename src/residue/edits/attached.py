@@ -18,6 +18,8 @@ class Attached(ABC):
     Attaching freezes the model's own weights; `detach` gives back model and flags as they were.
     """
 
+    AFTER_HEAD: ClassVar[bool] = False
+    """Whether it changes logits after the head made them; no row and no lens shows it."""
     hook: str
     """Where it sits, in words for arm.json."""
 

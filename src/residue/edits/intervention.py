@@ -181,6 +181,8 @@ class Intervention(Hooked):
 class OutputEdit(Hooked):
     """An edit of the logits, position by position."""
 
+    AFTER_HEAD: ClassVar[bool] = True
+
     def __init__(
         self,
         model: Any,

@@ -192,9 +192,10 @@ def _lines(
     return pd.DataFrame(values)
 
 
-def as_table(lines: pd.DataFrame) -> pa.Table:
+def as_table(runs: Sequence[pd.DataFrame]) -> pa.Table:
     """Lines of all runs of an arm as the table that is written; null where an item has no foil or
     no other answer of its kind."""
+    lines = pd.concat(runs, ignore_index=True)
     return pa.Table.from_arrays(
         [pa.array(lines[field.name], field.type, from_pandas=True) for field in SCHEMA],
         schema=SCHEMA,

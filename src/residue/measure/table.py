@@ -73,3 +73,10 @@ def _measure(records: Mapping[str, Any], items: pd.DataFrame, name: str) -> pd.D
         )
     table.insert(0, "metric", pd.Series([name] * len(table), dtype="str", index=table.index))
     return table
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Measurements of several runs as one table."""
+    import pandas as pd
+
+    return pd.concat(tables, ignore_index=True)

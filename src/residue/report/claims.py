@@ -37,7 +37,7 @@ def claims(estimates: pd.DataFrame, specs: Mapping[str, ClaimSpec]) -> pd.DataFr
     those the one whose interval leaves the margin furthest or comes closest to its edge.
     `attainable` is the margin above which the claim would be supported if no cluster of any slice
     differed at all; missing where values are unbounded. Edited arms come first, then base and
-    oracle.
+    oracle; of an arm, claims in the order of the config.
     """
     rows = [
         _decided(name, spec, part)
@@ -46,7 +46,7 @@ def claims(estimates: pd.DataFrame, specs: Mapping[str, ClaimSpec]) -> pd.DataFr
     ]
     order = {arm: i for i, arm in enumerate(dict.fromkeys(estimates["arm"]))}
     order |= {"base": len(order), "oracle": len(order) + 1}
-    rows.sort(key=lambda row: (order[row["arm"]], row["condition"]))
+    rows.sort(key=lambda row: order[row["arm"]])
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -23,6 +23,10 @@ Point = dict[str, Any]
 """One row of the estimates table."""
 
 
+MOST_NAMED = 4
+"""Up to so many points bear their names; more would write over each other near the oracle."""
+
+
 def tradeoff(
     estimates: pd.DataFrame,
     *,
@@ -116,15 +120,17 @@ def first_rows(counts: pd.DataFrame) -> Figure:
     with rc_context(STYLE):
         figure = Figure(figsize=(5.0, 2.6))
         ax = figure.add_axes((0.115, 0.185, 0.865, 0.725))
+        along = 8.0
         for k, arm in enumerate(arms):
             table = counts[counts["arm"] == arm]
             shares = table.set_index(table["row"].fillna(last + 1))["n"] / table["n"].sum()
             at = shares.index.to_numpy(dtype=float) + width * (k - (len(arms) - 1) / 2)
             ax.bar(at, shares, width=0.92 * width, color=style[arm][0])
             ax.annotate(
-                arm, (0.0, 1.0), (8.0 + 60.0 * k, 4.0), xycoords="axes fraction", weight="bold",
+                arm, (0.0, 1.0), (along, 4.0), xycoords="axes fraction", weight="bold",
                 textcoords="offset points", color=style[arm][0], annotation_clip=False,
             )  # fmt: skip
+            along += 12.0 + 5.6 * len(arm)
         names = [str(row) for row in range(last + 1)]
         ax.set_xticks(range(last + 2), [*names, "never"])
         ax.set_xlabel("First row where the answer is rank 1 (0 = embeddings)")
@@ -206,6 +212,9 @@ def _name_points(
     upward: dict[str, Point],
     style: dict[str, tuple[str, str]],
 ) -> None:
+    if len(arms) > MOST_NAMED:
+        _key(ax, arms, style)
+        return
     span = ax.get_ylim()[1] - ax.get_ylim()[0]
     for right in (False, True):
         side = [arm for arm in arms if (across[arm]["estimate"] < 0.8) == right]
@@ -215,6 +224,15 @@ def _name_points(
                 arm, (x, y), (7 if right else -7, 0), textcoords="offset points", va="center",
                 ha="left" if right else "right", color=style[arm][0], weight="bold", zorder=6,
             )  # fmt: skip
+
+
+def _key(ax: Axes, arms: Sequence[str], style: dict[str, tuple[str, str]]) -> None:
+    """Names in the middle, where no good edit and no control lies."""
+    for k, arm in enumerate(arms):
+        colour, shape = style[arm]
+        at: dict[str, Any] = {"transform": ax.transAxes, "color": colour}
+        ax.plot(0.45, 0.66 - 0.065 * k, marker=shape, ms=5.5, ls="", **at)
+        ax.text(0.48, 0.66 - 0.065 * k, arm, va="center_baseline", weight="bold", **at)
 
 
 def _better(ax: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:

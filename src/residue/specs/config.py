@@ -145,7 +145,7 @@ class Config:
 
         for key, lenses in (("lens", (self.depth.lens,)), ("lenses", self.depth.lenses)):
             for lens in lenses:
-                if lens not in self.lens.decoders:
+                if self.lens.decoders and lens not in self.lens.decoders:
                     raise SpecError(
                         f"depth.{key}", f"'{lens}' reads no arm; add it under lens.decoders."
                     )
@@ -407,7 +407,13 @@ class Plan:
 
     def decks(self) -> list[str]:
         """The decks that are recorded; users' data have no orders."""
-        return ["facts"] if self.own_data else list(self.config.measures.metrics)
+        if self.own_data:
+            return ["facts"]
+        return [d for d in self.config.measures.metrics if d != "lens" or self.reads_rows()]
+
+    def reads_rows(self) -> bool:
+        """Whether any lens reads the arms; without one nothing is asked of the lens deck."""
+        return bool(self.config.lens.decoders)
 
 
 def read_config(data: Mapping[str, Any]) -> Plan:

@@ -104,7 +104,7 @@ class LensSpec:
     )
     """Decoder files (`lens/decoders/<name>.py`) that read every arm; one table each. A decoder
     added makes its own fit and tables and re-makes none: there are ``temperature``, ``bias_only``,
-    ``prism`` and ``jacobian`` too."""
+    ``prism`` and ``jacobian`` too. An empty list reads nothing and records no lens deck."""
 
     top_k: int = 10
     """Tokens listed per item and row, with their text and probability; at least 1."""

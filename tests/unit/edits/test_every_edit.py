@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +283,8 @@ def test_a_lens_may_be_read_from_the_edited_model(
     edit = make(name)
     edit.trainable(False)
     prompts = [[1, 5, 9], [1, 7, 12, 20]]
-    seen = observe(model, prompts, 0)
+    with edit.detached() if edit.AFTER_HEAD else nullcontext():
+        seen = observe(model, prompts, 0)
     if getattr(methods.load(EDIT_FOLDER, name).Edit, "OWN_HEAD", False):
         with pytest.raises(SelfTestError):
             require(judge(seen, head), name)

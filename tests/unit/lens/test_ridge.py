@@ -68,7 +68,7 @@ def test_what_was_turned_is_found_and_what_was_erased_is_not(shared: bool) -> No
     assert read == set(deck.loc[deck["split"] == "forget_test", "item"])
     assert not made.duplicated(["item", "row", "map"]).any()
     assert set(made["n_fit"]) == ({40} if shared else {120})
-    table = as_table(made.assign(arm="npo", pair=0, seed=0, condition="plain"))
+    table = as_table([made.assign(arm="npo", pair=0, seed=0, condition="plain")])
     assert table.schema == SCHEMA
 
 

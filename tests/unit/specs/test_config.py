@@ -13,7 +13,13 @@ from residue.specs.world import WorldSpec
 
 def test_the_default_run_has_base_oracle_and_every_seed() -> None:
     plan = read_config({})
-    assert plan.runs() == [("base", 0, 0), ("oracle", 0, 0), *(("npo", 0, k) for k in range(3))]
+    assert plan.runs() == [
+        ("base", 0, 0),
+        ("oracle", 0, 0),
+        *((arm, 0, seed) for arm in ("npo", "reft_gate") for seed in range(3)),
+        ("suppressor", 0, 0),
+        ("destroyed", 0, 0),
+    ]
     assert read_config({"pairs": 2}).runs()[2:4] == [("base", 1, 0), ("oracle", 1, 0)]
 
 

@@ -38,8 +38,10 @@ def test_twins_differ_in_the_seed_alone() -> None:
 
 
 def test_saes_are_made_where_asked_for() -> None:
-    assert not read_config({}).makes_saes()
-    assert read_config({"sae": {"always": True}}).makes_saes()
+    lora = {"arms": {"npo": {}}}
+    assert read_config({}).makes_saes()  # for the guard of an arm
+    assert not read_config(lora).makes_saes()
+    assert read_config({**lora, "sae": {"always": True}}).makes_saes()
 
 
 def test_a_job_depends_on_its_part_of_the_section() -> None:

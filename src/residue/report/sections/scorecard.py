@@ -26,12 +26,12 @@ def section(page: Page) -> str:
     """Cards for the edited arms, then for base and oracle as controls, then every row in full."""
     rows = records(page.claims)
     names = list(dict.fromkeys(row["claim"] for row in rows))
-    heads = list(dict.fromkeys((row["arm"], row["condition"]) for row in rows))
-    edited = edits([arm for arm, _ in heads])
+    arms = list(dict.fromkeys(row["arm"] for row in rows))
+    edited = edits(arms)
     for row in rows:
         row["unit"] = page.unit_of(row["estimand"])
-    cards = [_card(head, names, rows) for head in heads if head[0] in edited]
-    controls = [_card(head, names, rows) for head in heads if head[0] not in edited]
+    cards = [_card(arm, rows) for arm in arms if arm in edited]
+    controls = [_card(arm, rows) for arm in arms if arm not in edited]
     parts = [_sentences(rows, names), *cards]
     if controls:
         parts.append(
@@ -55,17 +55,13 @@ def _sentences(rows: list[dict[str, Any]], names: list[str]) -> str:
     return f"<p>What is claimed of each model:</p><dl>{inner}</dl>"
 
 
-def _card(head: tuple[str, str], names: list[str], rows: list[dict[str, Any]]) -> str:
-    arm, condition = head
-    mine = {row["claim"]: row for row in rows if (row["arm"], row["condition"]) == head}
-    cells = "".join(_cell(mine[name]) if name in mine else _no_cell(name) for name in names)
-    seeds = max(int(row["n_seeds"]) for row in mine.values())
-    note = plural(seeds, "training seed")
-    if condition != "plain":
-        note = f"{condition}, {note}"
+def _card(arm: str, rows: list[dict[str, Any]]) -> str:
+    """What is decided of one arm; a claim in which it is the reference has no cell."""
+    mine = [row for row in rows if row["arm"] == arm]
+    seeds = plural(max(int(row["n_seeds"]) for row in mine), "training seed")
     return (
-        f'<div class="card"><h3>{escape(arm)} <small>· {escape(note)}</small></h3>'
-        f'<div class="cells">{cells}</div></div>'
+        f'<div class="card"><h3>{escape(arm)} <small>· {escape(seeds)}</small></h3>'
+        f'<div class="cells">{"".join(_cell(row) for row in mine)}</div></div>'
     )
 
 
@@ -75,12 +71,15 @@ def _cell(row: dict[str, Any]) -> str:
     seeds = [float(value) for value in row["seed_values"]]
     ratio = row["statistic"] == "perplexity"
     allowed = region(kind, row["margin"], row["statistic"])
+    name = _words(row["claim"])
+    if row["condition"] != "plain":
+        name += f" · {_words(row['condition'])}"
     drawn = ""
     if row["estimate"] == row["estimate"]:
         zone = (allowed.low, allowed.high)
         drawn = strip((row["low"], row["high"]), seeds, zone, float(ratio), verdict)
     return (
-        f'<div class="cell {escape(verdict)}"><span class="claim">{escape(_words(row["claim"]))}'
+        f'<div class="cell {escape(verdict)}"><span class="claim">{escape(name)}'
         f'</span><span class="verdict">{MARKS[verdict]} {escape(verdict)}</span>{drawn}'
         f'<span class="value">{number(row["estimate"], signed=not ratio)} '
         f"{interval(row['low'], row['high'], signed=not ratio)}</span>"
@@ -89,14 +88,6 @@ def _cell(row: dict[str, Any]) -> str:
         f"Margin {margin(row['margin'], kind, row['statistic'])}; "
         f"attainable margin {attainable(row['attainable'])}.</span>"
         f'<span class="small">{escape(", ".join(_counts(row)))}</span></div>'
-    )
-
-
-def _no_cell(name: str) -> str:
-    return (
-        f'<div class="cell empty"><span class="claim">{escape(_words(name))}</span>'
-        '<span class="small">Not judged here: this model is what the others are compared with, '
-        "or the claim leaves it out.</span></div>"
     )
 
 
