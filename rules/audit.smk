@@ -25,3 +25,6 @@ rule audit_world:
         io=io_of,
     shell:
         launch.command("audit_world")
+
+
+ask("audit_world")

@@ -82,7 +82,6 @@ def io_of(wildcards, input, output):
 FACTS = "data/facts.tsv"
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
-STRESS_DECK = f"{OUT}/world/decks/{STRESS}.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
@@ -148,13 +147,6 @@ def base_files(wildcards):
     return model_files_of(wildcards.pair, "base")
 
 
-def stream_layers(wildcards):
-    """The choice of layers, for a stream that keeps the chosen rows and names none itself."""
-    if wildcards.stream != "sae" or PLAN.config.streams.sae.rows:
-        return []
-    return f"{OUT}/representation/pair{wildcards.pair}/layers.json"
-
-
 def role_of(arm):
     """Which unedited model an arm stands on."""
     return arm if arm in UNEDITED else "base"
@@ -171,18 +163,6 @@ def arm_weights(wildcards):
     return (
         f"{OUT}/arms/{wildcards.arm}/pair{wildcards.pair}/seed{wildcards.seed}/weights"
     )
-
-
-def arm_home(arm, pair, seed):
-    return f"{OUT}/arms/{arm}/pair{pair}/seed{seed}"
-
-
-def arm_in_condition(wildcards):
-    """The arm.json of an arm, or the folder of the attack that makes its condition."""
-    home = arm_home(wildcards.arm, wildcards.pair, wildcards.seed)
-    if wildcards.condition == PLAIN:
-        return f"{home}/arm.json"
-    return f"{home}/conditions/{PLAN.attack_of(wildcards.condition)}"
 
 
 def head_files(pair, role):
@@ -213,16 +193,6 @@ def role_head(wildcards):
     return head_files(wildcards.pair, wildcards.role)
 
 
-def trained_arms():
-    """Wildcard constraint: the arms of the config, never base or oracle."""
-    return "|".join(PLAN.config.arms) or "no-arms"
-
-
-def recipe_of(wildcards):
-    """The steps of one arm; the list of its seeds is no part of what one seed depends on."""
-    return {"steps": PLAN.section("arms")[wildcards.arm]["steps"]}
-
-
 def edit_methods(wildcards):
     """Method files that attach an arm's edits, and what an attack put on top of them."""
     condition = getattr(wildcards, "condition", PLAIN)
@@ -236,339 +206,40 @@ def edit_methods(wildcards):
     return found
 
 
-def attack_methods(wildcards):
-    """Method files of an attack: its own, what it puts on top and trains with, the arm's edits."""
-    attack = PLAN.config.conditions[wildcards.attack]
-    used = attack.built()
-    return (
-        edit_methods(wildcards)
-        | {(ATTACKS, attack.attack["name"])}
-        | {(EDITS, name) for name in used.EDITS}
-        | {(OBJECTIVES, name) for name in used.OBJECTIVES}
-    )
-
-
-def condition_of(wildcards):
-    """The attack of a job; which arms it is done to is no part of what one of them depends on."""
-    return {"attack": PLAN.section("conditions")[wildcards.attack]["attack"]}
-
-
-def training_methods(wildcards):
-    """Method files that train an arm: its edits and their objectives."""
-    steps = PLAN.config.arms[wildcards.arm].steps
-    trained = {(OBJECTIVES, s.objective["name"]) for s in steps if s.objective}
-    return edit_methods(wildcards) | trained
-
-
-def arm_needs(wildcards):
-    """What the edits of an arm read beside model and edit data: layers, sae, features."""
-    steps = PLAN.config.arms[wildcards.arm].steps
-    return frozenset().union(*(step.needs() for step in steps))
-
-
-def arm_layers(wildcards):
-    """The chosen rows, for edits that name no row of their own."""
-    needed = arm_needs(wildcards)
-    return f"{OUT}/representation/pair{wildcards.pair}/layers.json" if needed else []
-
-
-def arm_saes(wildcards):
-    """The SAE of each chosen row, and its features for edits that pick some of them."""
-    needed = arm_needs(wildcards) & {"sae", "features"}
-    names = ["cfg.json", "sae_weights.safetensors"] if needed else []
-    names += ["features.parquet"] if "features" in needed else []
-    choices = PLAN.config.representation.select if needed else 0
-    return [
-        f"{OUT}/sae/pair{wildcards.pair}/choice{choice}/{name}"
-        for choice in range(choices)
-        for name in names
-    ]
-
-
-def metrics_of(wildcards):
-    return list(PLAN.metrics_of(wildcards.deck))
-
-
-def language_files(wildcards):
-    """The language identifier, for the decks on which a metric reads it."""
-    if not set(OF_LANGUAGE) & set(metrics_of(wildcards)):
-        return []
-    return [f"{OUT}/measurements/language_id.{kind}" for kind in ("json", "parquet")]
-
-
-def metric_methods(wildcards):
-    return {(METRICS, name) for name in metrics_of(wildcards)}
-
-
-def page_methods(wildcards):
-    """Sections of the page, and the metrics whose titles it shows."""
-    sections = {(PAGE_SECTIONS, name) for name in PLAN.config.report.sections}
-    return sections | {
-        (METRICS, each.metric) for each in PLAN.config.estimands.values()
-    }
-
-
-def spoken_decks():
-    """Decks whose measurements come from what models say; the lens deck's come from lens tables."""
-    return [deck for deck in PLAN.decks() if deck != "lens"]
-
-
-def all_measurements(*decks):
-    """Measurements of every arm on the named decks; on all of them if none is named."""
-    return [
-        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
-        for arm, pair, seed in PLAN.runs()
-        for deck in (decks or spoken_decks())
-    ]
-
-
-def attacked_measurements():
-    """Measurements of every arm in every condition but the plain one."""
-    return [
-        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/{condition}/{STRESS}.parquet"
-        for arm, pair, seed, condition in PLAN.attacked()
-    ]
-
-
-def recovery_files(*names):
-    """What is made where some arm is attacked; nothing where none is."""
-    return [f"{OUT}/{name}" for name in names] if PLAN.attacks() else []
-
-
-def depth_measurements():
-    """Measurements of the lens deck, arm by arm."""
-    arms = PLAN.arms() if PLAN.reads_rows() else []
-    return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in arms]
-
-
-def patching_measurements():
-    """Measurements of depth, of the arms that are patched."""
-    return [
-        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/patching.parquet"
-        for arm, pair, seed in PLAN.patched()
-    ]
-
-
-def selftest_files(arm):
-    """The self-tests of an arm, pair by pair and seed by seed: inputs of its lens tables."""
-    return [
-        f"{OUT}/lens/selftest/{arm}/pair{pair}/seed{seed}.parquet"
-        for name, pair, seed in PLAN.runs()
-        if name == arm
-    ]
-
-
-def all_known():
-    return [
-        f"{OUT}/measurements/known/pair{pair}.parquet"
-        for pair in range(PLAN.config.pairs)
-    ]
-
-
-# --- depth: every arm as the lenses read it -----------------------------------------------
-
-
-def lens_table(lens, arm):
-    return f"{OUT}/lens/tables/{lens}/{arm}.parquet"
-
-
-def depth_methods(wildcards):
-    """The metrics of the lens deck."""
-    return {(METRICS, name) for name in PLAN.section("measures")["metrics"]["lens"]}
-
-
-def arm_runs(wildcards):
-    """(pair, seed) of an arm."""
-    return [[pair, seed] for arm, pair, seed in PLAN.runs() if arm == wildcards.arm]
-
-
-def deck_rows(wildcards):
-    """Rows of an arm on the deck that the lenses read, run by run."""
-    return [
-        f"{OUT}/records/{wildcards.arm}/pair{pair}/seed{seed}/plain/{PLAN.lens_deck()}/rows.parquet"
-        for pair, seed in arm_runs(wildcards)
-    ]
-
-
-def own_heads(wildcards):
-    """The heads that an arm speaks with, run by run."""
-    return [
-        file
-        for pair, seed in arm_runs(wildcards)
-        for file in own_head(wildcards.arm, pair, seed)
-    ]
-
-
-def first_seed(arm):
-    return 0 if arm in UNEDITED else PLAN.config.arms[arm].seeds[0]
-
-
-def traced_arm(wildcards):
-    seed = first_seed(wildcards.arm)
-    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{seed}/arm.json"
-
-
-def traced_weights(wildcards):
-    if wildcards.arm in UNEDITED:
-        return []
-    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{first_seed(wildcards.arm)}/weights"
-
-
-def depth_figures():
-    """Curves of each lens, then the traced prompts of each edited arm."""
-    if not PLAN.reads_rows():
-        return []
-    curves = [f"depth_{lens}" for lens in PLAN.config.depth.lenses]
-    traces = [f"trace_{arm}" for arm in PLAN.config.arms if PLAN.config.depth.traced]
-    return [f"{OUT}/report/figures/{name}.svg" for name in curves + traces]
-
-
-# --- what a lens reads ---------------------------------------------------------------------
-
-
-def base_rows(wildcards):
-    """Rows of the base of every pair on the deck that the lenses read."""
-    return [
-        f"{OUT}/records/base/pair{pair}/seed0/plain/{PLAN.lens_deck()}/rows.parquet"
-        for pair in range(PLAN.config.pairs)
-    ]
-
-
-def base_heads(wildcards):
-    """The base's head, run by run of an arm."""
-    return [
-        file for pair, _ in arm_runs(wildcards) for file in head_files(pair, "base")
-    ]
-
-
-def arm_selftests(wildcards):
-    """No lens reads a model whose self-test failed."""
-    return selftest_files(wildcards.arm)
-
-
-def is_fitted(lens):
-    return lens == LIVE or lens in methods.names(FITS)
-
-
-def lens_tensors(wildcards):
-    """What was fitted for a lens, pair by pair: on the oracle for the oracle, else on the base."""
-    role, lens = role_of(wildcards.arm), wildcards.lens
-    return [
-        f"{OUT}/lens/pair{pair}/{role}/{lens}.safetensors"
-        for pair in range(PLAN.config.pairs)
-        if is_fitted(lens)
-    ]
-
-
-def lens_control(wildcards):
-    """The fitted control that a lens must beat; most have none but the next-norm lens."""
-    stem = f"{OUT}/lens/pair{wildcards.pair}/{wildcards.role}"
-    names = [CONTROLS[name] for name in [wildcards.lens] if name in CONTROLS]
-    return [f"{stem}/{name}.safetensors" for name in names]
-
-
-def role_tensors(wildcards):
-    """What was fitted for a lens on this very model; nothing where it needs no fit."""
-    stem = f"{OUT}/lens/pair{wildcards.pair}/{wildcards.role}"
-    return [f"{stem}/{wildcards.lens}.safetensors"] if is_fitted(wildcards.lens) else []
-
-
-def judged_methods(wildcards):
-    """A lens's decoder and that of its control."""
-    lens = wildcards.lens
-    return {(DECODERS, lens), (DECODERS, CONTROLS.get(lens, lens))}
-
-
 # --- what `all` asks for -------------------------------------------------------------------
+
+ASKED: list[tuple[str, list[dict]]] = []
+
+
+def ask(names, jobs=({},)):
+    """Of the named rules, the jobs of this run, by their wildcards; each file says it at its end."""
+    ASKED.append((names, list(jobs)))
 
 
 def everything():
     """Every file of the run. Were only the last ones asked for, an edit whose run broke off midway
     would leave old tables and "nothing to be done" behind: Snakemake does not miss a file
     that only a finished job reads."""
-    numbers = range(PLAN.config.pairs)
-
-    def plain(runs):
-        names = ("arm", "pair", "seed")
-        return [dict(zip(names, run)) | {"condition": "plain"} for run in runs]
-
-    runs = plain(PLAN.runs())
-    pairs = [{"pair": pair} for pair in numbers]
-    roles = [{"pair": p, "role": role} for p in numbers for role in PLAN.unedited()]
-    trained = [run for run in runs if run["arm"] not in UNEDITED]
-    asked = [run | {"deck": deck} for run in runs for deck in PLAN.decks()]
-    attacks = [
-        {"arm": arm, "pair": pair, "seed": seed, "attack": attack}
-        for arm, pair, seed, attack in PLAN.attacks()
-    ]
-    asked += [
-        {"arm": arm, "pair": pair, "seed": seed, "condition": condition, "deck": STRESS}
-        for arm, pair, seed, condition in PLAN.attacked()
-    ]
-    spoken = [job for job in asked if job["deck"] != "lens"]
-    every_arm = [{"arm": arm} for arm in PLAN.arms()]
-    traced = every_arm if PLAN.config.depth.traced else []
-    streams = []
-    lenses = PLAN.config.lens.decoders
-    judged = sorted({CONTROLS.get(lens, lens) for lens in lenses} | set(lenses))
-    fits = [lens for lens in judged if is_fitted(lens) and lens != LIVE]
-    makers = (
-        "read_data read_corpus"
-        if PLAN.own_data
-        else "build_decks build_edit_data build_corpus"
-    )
-    jobs = {
-        f"{makers} audit_world": [{}],
-        "estimate decide_claims draw_figures write_page": [{}],
-        "describe_model adopt_model": roles,
-        "record_stream": streams,
-        "train_arm": trained,
-        "record": asked,
-        "measure": spoken,
-        "find_known choose_layers": pairs,
-        "describe_arm": [run for run in trained if has_own_head(run["arm"])],
-        "witness": plain(PLAN.witnessed()),
-        "patch_rows measure_patching": plain(PLAN.patched()),
-    }
-    if lenses:
-        streams += [role | {"stream": "lens"} for role in roles]
-        jobs |= {
-            "self_test": runs,
-            "fit_lens": [role | {"lens": lens} for role in roles for lens in fits],
-            "judge_lens": [role | {"lens": lens} for role in roles for lens in judged],
-            "fit_jacobian": roles if LIVE in lenses else [],
-            "decode_rows": [
-                arm | {"lens": lens} for arm in every_arm for lens in lenses
-            ],
-            "pair_rows map_rows summarise_lens": every_arm,
-            "measure_depth final_predictions": every_arm,
-            "estimate_depth": [{}],
-            "draw_depth": [{"lens": lens} for lens in PLAN.config.depth.lenses],
-            "trace_prompts": traced,
-            "draw_trace": [job for job in traced if job["arm"] not in UNEDITED],
-        }
-    if PLAN.makes_saes():
-        choices = range(PLAN.config.representation.select)
-        streams += [pair | {"role": "base", "stream": "sae"} for pair in pairs]
-        jobs["train_sae score_sae pick_features"] = [
-            pair | {"choice": choice} for pair in pairs for choice in choices
-        ]
-    if attacks:
-        jobs["attack_arm"] = attacks
-        jobs["build_stress_deck estimate_recovery draw_recovery"] = [{}]
-    if any(
-        set(OF_LANGUAGE) & set(names) for names in PLAN.config.measures.metrics.values()
-    ):
-        jobs["train_language_id"] = [{}]
-    if PLAN.config.model.source == "embedded":
-        jobs |= {"train_tokenizer": [{}], "pretrain_model": roles}
     return [
         str(path).format(**wildcards)
-        for names, each in jobs.items()
+        for names, jobs in ASKED
         for name in names.split()
-        for wildcards in each
+        for wildcards in jobs
         for path in getattr(rules, name).output
     ]
+
+
+def plain_jobs(runs):
+    """Wildcards of runs that nothing is done to."""
+    names = ("arm", "pair", "seed")
+    return [dict(zip(names, run)) | {"condition": PLAIN} for run in runs]
+
+
+RUNS = plain_jobs(PLAN.runs())
+EDITED = [run for run in RUNS if run["arm"] not in UNEDITED]
+PAIRS = [{"pair": pair} for pair in range(PLAN.config.pairs)]
+ROLES = [pair | {"role": role} for pair in PAIRS for role in PLAN.unedited()]
+ARMS = [{"arm": arm} for arm in PLAN.arms()]
 
 
 # --- what a person reads at the end --------------------------------------------------------

@@ -49,3 +49,6 @@ rule read_corpus:
         io=io_of,
     shell:
         launch.command("read_corpus")
+
+
+ask("read_data read_corpus")

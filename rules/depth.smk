@@ -1,6 +1,39 @@
 """Across arms, row by row: what lenses still read of the answers, and pictures of it."""
 
 
+def lens_table(lens, arm):
+    return f"{OUT}/lens/tables/{lens}/{arm}.parquet"
+
+
+def depth_methods(wildcards):
+    """The metrics of the lens deck."""
+    return {(METRICS, name) for name in PLAN.section("measures")["metrics"]["lens"]}
+
+
+def first_seed(arm):
+    return 0 if arm in UNEDITED else PLAN.config.arms[arm].seeds[0]
+
+
+def traced_arm(wildcards):
+    seed = first_seed(wildcards.arm)
+    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{seed}/arm.json"
+
+
+def traced_weights(wildcards):
+    if wildcards.arm in UNEDITED:
+        return []
+    return f"{OUT}/arms/{wildcards.arm}/pair0/seed{first_seed(wildcards.arm)}/weights"
+
+
+def depth_figures():
+    """Curves of each lens, then the traced prompts of each edited arm."""
+    if not PLAN.reads_rows():
+        return []
+    curves = [f"depth_{lens}" for lens in PLAN.config.depth.lenses]
+    traces = [f"trace_{arm}" for arm in PLAN.config.arms if PLAN.config.depth.traced]
+    return [f"{OUT}/report/figures/{name}.svg" for name in curves + traces]
+
+
 rule measure_depth:
     """Lens recall, log-odds and rank of every item of one arm, over its pairs and seeds."""
     input:
@@ -181,3 +214,12 @@ rule draw_trace:
         io=io_of,
     shell:
         launch.command("draw_trace")
+
+
+if PLAN.reads_rows():
+    TRACED = ARMS if PLAN.config.depth.traced else []
+    ask("measure_depth final_predictions", ARMS)
+    ask("estimate_depth")
+    ask("draw_depth", [{"lens": lens} for lens in PLAN.config.depth.lenses])
+    ask("trace_prompts", TRACED)
+    ask("draw_trace", [job for job in TRACED if job["arm"] not in UNEDITED])

@@ -32,3 +32,7 @@ rule summarise_lens:
         io=io_of,
     shell:
         launch.command("summarise_lens")
+
+
+if PLAN.reads_rows():
+    ask("summarise_lens", ARMS)

@@ -1,6 +1,64 @@
 """From records to numbers: measurements per arm and deck, then estimates over all of them."""
 
 
+def metrics_of(wildcards):
+    return list(PLAN.metrics_of(wildcards.deck))
+
+
+def language_files(wildcards):
+    """The language identifier, for the decks on which a metric reads it."""
+    if not set(OF_LANGUAGE) & set(metrics_of(wildcards)):
+        return []
+    return [f"{OUT}/measurements/language_id.{kind}" for kind in ("json", "parquet")]
+
+
+def metric_methods(wildcards):
+    return {(METRICS, name) for name in metrics_of(wildcards)}
+
+
+def spoken_decks():
+    """Decks whose measurements come from what models say; the lens deck's come from lens tables."""
+    return [deck for deck in PLAN.decks() if deck != "lens"]
+
+
+def all_measurements(*decks):
+    """Measurements of every arm on the named decks; on all of them if none is named."""
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
+        for arm, pair, seed in PLAN.runs()
+        for deck in (decks or spoken_decks())
+    ]
+
+
+def attacked_measurements():
+    """Measurements of every arm in every condition but the plain one."""
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/{condition}/{STRESS}.parquet"
+        for arm, pair, seed, condition in PLAN.attacked()
+    ]
+
+
+def patching_measurements():
+    """Measurements of depth, of the arms that are patched."""
+    return [
+        f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/patching.parquet"
+        for arm, pair, seed in PLAN.patched()
+    ]
+
+
+def depth_measurements():
+    """Measurements of the lens deck, arm by arm."""
+    arms = PLAN.arms() if PLAN.reads_rows() else []
+    return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in arms]
+
+
+def all_known():
+    return [
+        f"{OUT}/measurements/known/pair{pair}.parquet"
+        for pair in range(PLAN.config.pairs)
+    ]
+
+
 rule train_language_id:
     """Tells languages apart, for metrics of language; and how often it errs."""
     input:
@@ -135,3 +193,12 @@ rule decide_claims:
         io=io_of,
     shell:
         launch.command("decide_claims")
+
+
+ask("measure", [job for job in ASKED_OF_ARMS if job["deck"] != "lens"])
+ask("find_known", PAIRS)
+ask("estimate decide_claims")
+if any(
+    set(OF_LANGUAGE) & set(names) for names in PLAN.config.measures.metrics.values()
+):
+    ask("train_language_id")

@@ -75,3 +75,8 @@ rule adopt_model:
         io=io_of,
     shell:
         launch.command("adopt_model")
+
+
+ask("describe_model adopt_model", ROLES)
+if PLAN.config.model.source == "embedded":
+    ask("pretrain_model", ROLES)

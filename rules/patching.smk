@@ -58,3 +58,6 @@ rule measure_patching:
         io=io_of,
     shell:
         launch.command("measure_patching")
+
+
+ask("patch_rows measure_patching", plain_jobs(PLAN.patched()))

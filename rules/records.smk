@@ -1,5 +1,18 @@
 """What each arm says and holds for the items of a deck, in one model load."""
 
+
+def arm_home(arm, pair, seed):
+    return f"{OUT}/arms/{arm}/pair{pair}/seed{seed}"
+
+
+def arm_in_condition(wildcards):
+    """The arm.json of an arm, or the folder of the attack that makes its condition."""
+    home = arm_home(wildcards.arm, wildcards.pair, wildcards.seed)
+    if wildcards.condition == PLAIN:
+        return f"{home}/arm.json"
+    return f"{home}/conditions/{PLAN.attack_of(wildcards.condition)}"
+
+
 RUN = "{arm}/pair{pair}/seed{seed}/{condition}/{deck}"
 
 
@@ -28,3 +41,11 @@ rule record:
         io=io_of,
     shell:
         launch.command("record")
+
+
+ASKED_OF_ARMS = [run | {"deck": deck} for run in RUNS for deck in PLAN.decks()] + [
+    {"arm": arm, "pair": pair, "seed": seed, "condition": condition, "deck": STRESS}
+    for arm, pair, seed, condition in PLAN.attacked()
+]
+
+ask("record", ASKED_OF_ARMS)

@@ -1,6 +1,14 @@
 """The figures and the page."""
 
 
+def page_methods(wildcards):
+    """Sections of the page, and the metrics whose titles it shows."""
+    sections = {(PAGE_SECTIONS, name) for name in PLAN.config.report.sections}
+    return sections | {
+        (METRICS, each.metric) for each in PLAN.config.estimands.values()
+    }
+
+
 rule draw_figures:
     input:
         estimates=rules.estimate.output.estimates,
@@ -88,3 +96,6 @@ rule write_page:
         io=io_of,
     shell:
         launch.command("write_page")
+
+
+ask("draw_figures write_page")

@@ -23,3 +23,6 @@ rule choose_layers:
         io=io_of,
     shell:
         launch.command("choose_layers")
+
+
+ask("choose_layers", PAIRS)

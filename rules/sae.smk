@@ -84,3 +84,11 @@ rule pick_features:
         io=io_of,
     shell:
         launch.command("pick_features")
+
+
+if PLAN.makes_saes():
+    CHOICES = range(PLAN.config.representation.select)
+    ask(
+        "train_sae score_sae pick_features",
+        [pair | {"choice": choice} for pair in PAIRS for choice in CHOICES],
+    )

@@ -1,5 +1,15 @@
 """Whether every model is what a lens takes it for, asked before any lens table is made from it."""
 
+
+def selftest_files(arm):
+    """The self-tests of an arm, pair by pair and seed by seed: inputs of its lens tables."""
+    return [
+        f"{OUT}/lens/selftest/{arm}/pair{pair}/seed{seed}.parquet"
+        for name, pair, seed in PLAN.runs()
+        if name == arm
+    ]
+
+
 MODEL = "{arm}/pair{pair}/seed{seed}"
 
 
@@ -55,3 +65,8 @@ rule witness:
         io=io_of,
     shell:
         launch.command("witness")
+
+
+if PLAN.reads_rows():
+    ask("self_test", RUNS)
+ask("witness", plain_jobs(PLAN.witnessed()))

@@ -1,6 +1,13 @@
 """Rows of every token of the corpus: what lenses and SAEs are fitted on."""
 
 
+def stream_layers(wildcards):
+    """The choice of layers, for a stream that keeps the chosen rows and names none itself."""
+    if wildcards.stream != "sae" or PLAN.config.streams.sae.rows:
+        return []
+    return f"{OUT}/representation/pair{wildcards.pair}/layers.json"
+
+
 rule record_stream:
     """Stream `lens`: all rows of base and oracle; stream `sae`: the chosen rows of the base."""
     input:
@@ -24,3 +31,9 @@ rule record_stream:
         io=io_of,
     shell:
         launch.command("record_stream")
+
+
+if PLAN.reads_rows():
+    ask("record_stream", [role | {"stream": "lens"} for role in ROLES])
+if PLAN.makes_saes():
+    ask("record_stream", [pair | {"role": "base", "stream": "sae"} for pair in PAIRS])

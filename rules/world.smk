@@ -95,3 +95,8 @@ rule build_corpus:
         io=io_of,
     shell:
         launch.command("build_corpus")
+
+
+ask("build_decks build_edit_data build_corpus")
+if PLAN.config.model.source == "embedded":
+    ask("train_tokenizer")

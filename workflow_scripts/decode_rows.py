@@ -5,7 +5,7 @@ from residue.core import methods
 from residue.core.artifacts import read_parquet
 from residue.lens.artefacts import load_fitted
 from residue.lens.asked import asked_items
-from residue.lens.reading import LINES_PER_GROUP, batches_of_runs, runs_of
+from residue.lens.runs import LINES_PER_GROUP, batches_of_runs, runs_of
 from residue.lens.table import decode_table
 from residue.models.plain_tokenizer import PlainTokenizer
 from residue.records.store import TableWriter

@@ -3,8 +3,8 @@
 from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.lens.asked import asked_items
-from residue.lens.reading import last_rows, runs_of
 from residue.lens.ridge import as_table, read_moved
+from residue.lens.runs import last_rows, runs_of
 from residue.models.plain_tokenizer import PlainTokenizer
 from residue.records.store import RowsFile
 from residue.specs.fields import load

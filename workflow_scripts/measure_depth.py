@@ -2,7 +2,7 @@
 
 from residue import stage
 from residue.core.artifacts import read_parquet
-from residue.lens.readings import read_runs
+from residue.lens.compared import read_runs
 from residue.measure.table import joined, measure_all
 
 with stage.open() as job:

@@ -4,7 +4,7 @@ from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.lens.asked import asked_items
 from residue.lens.pairs import pair_table
-from residue.lens.reading import LINES_PER_GROUP, batches_of_runs, runs_of
+from residue.lens.runs import LINES_PER_GROUP, batches_of_runs, runs_of
 from residue.models.plain_tokenizer import PlainTokenizer
 from residue.records.store import TableWriter
 

@@ -3,7 +3,7 @@
 from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.edits.arms import open_arm
-from residue.lens.depth import chosen, table
+from residue.lens.patched_depth import chosen, table
 from residue.lens.patching import ask, patched, reworded, source_rows, spoken
 from residue.models.encoding import pad_id
 from residue.specs.patching import PatchingSpec

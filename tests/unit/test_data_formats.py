@@ -22,9 +22,9 @@ import pytest
 from residue import stage
 from residue.core.artifacts import write_parquet
 from residue.edits import recipes
-from residue.lens.depth import table as patching_table
 from residue.lens.judging import SCHEMA as REPORT
 from residue.lens.pairs import SCHEMA as PAIRS
+from residue.lens.patched_depth import table as patching_table
 from residue.lens.predictions import final_predictions, stacked
 from residue.lens.ridge import SCHEMA as RIDGE
 from residue.lens.selftest import as_table

@@ -18,7 +18,7 @@ NONE = -1
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnswerIds:
     """Token ids of one item; -1 where it has no answer, or no foil."""
 
     answer: int
@@ -29,14 +29,14 @@ class Asked:
     """Ids of the prompt, each once, without those of blanks, punctuation and symbols."""
 
 
-def asked_items(deck: pd.DataFrame, tokenizer: PlainTokenizer) -> dict[str, Asked]:
+def asked_items(deck: pd.DataFrame, tokenizer: PlainTokenizer) -> dict[str, AnswerIds]:
     """By item. A foil that begins with the answer's own first token tells nothing apart, so the
     first distractor that does not is taken."""
     prompts = tokenizer.prompts(list(deck["prompt"]))
     answers = _first(tokenizer, deck["answers"])
     foils = [_ids(tokenizer, texts) for texts in deck["distractors"]]
     return {
-        item: Asked(
+        item: AnswerIds(
             answer=answer,
             foil=next((foil for foil in wrong if foil != answer), NONE),
             words=tuple(sorted({t for t in prompt if not is_blank(tokenizer.text(t))})),
@@ -50,7 +50,7 @@ def is_blank(text: str) -> bool:
     return BROKEN not in text and all(unicodedata.category(c)[0] in "ZPSC" for c in text)
 
 
-def columns(asked: Mapping[str, Asked], items: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+def columns(asked: Mapping[str, AnswerIds], items: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     """Ids of answers and foils of the items, in their order."""
     chosen = [asked[item] for item in items]
     answers = np.array([each.answer for each in chosen], np.int64)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from residue.lens.asked import Asked, columns
+from residue.lens.asked import AnswerIds, columns
 from residue.lens.decoders import next_norm, raw
 from residue.lens.divergence import Floats, js_bits, kl_bits
 from residue.lens.table import NEAR, Law, finite, jaccard, rank_of
@@ -41,7 +41,7 @@ SCHEMA = pa.schema(
 def pair_table(
     items: list[str],
     rows: Mapping[int, Array],
-    asked: Mapping[str, Asked],
+    asked: Mapping[str, AnswerIds],
     head: Head,
     *,
     keys: Mapping[str, Any],

@@ -4,7 +4,7 @@ The target, the base, reads an item's prompt and its answer. At one row its vect
 those of a source at the positions that predict the answer's tokens (the last of the prompt, and of
 the answer all but the last), and the answer's mean log-probability is read. What is lost is what
 the source's row does not carry (activation patching: Meng et al. 2022, arXiv 2202.05262).
-`residue.lens.depth` makes a score of it.
+`residue.lens.patched_depth` makes a score of it.
 
 As published (arXiv 2605.24614, repository gnueaj/unlearning-depth-score): positions, mean over the
 answer's tokens, rows behind each block, hidden states of the whole text from one source. Otherwise:
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from residue.lens.depth import UNKNOWN
+from residue.lens.patched_depth import UNKNOWN
 from residue.models.blocks import describe, row_hooks
 from residue.models.encoding import encode_prompt
 from residue.records.forward import force_answers, head_at, read_prompts
@@ -45,7 +45,7 @@ MOST_LOGITS = 1 << 28
 
 
 @dataclass(frozen=True)
-class Asked:
+class Askable:
     """Items in batches, and why the others cannot be asked, by item."""
 
     batches: list[list[Query]]
@@ -57,7 +57,7 @@ class Asked:
         return [query for batch in self.batches for query in batch]
 
 
-def ask(model: Any, tokenizer: Any, items: pd.DataFrame, known: AbstractSet[str]) -> Asked:
+def ask(model: Any, tokenizer: Any, items: pd.DataFrame, known: AbstractSet[str]) -> Askable:
     """Batches of the items whose fact the base knows and whose answer it can read.
 
     items: columns item, prompt, answers; known: items of known facts.
@@ -74,12 +74,12 @@ def ask(model: Any, tokenizer: Any, items: pd.DataFrame, known: AbstractSet[str]
         else:
             fit.append(query)
     vocabulary = int(describe(model).unembedding.weight.shape[0])
-    return Asked(list(batches(fit, min(AT_ONCE, MOST_LOGITS // vocabulary))), missing)
+    return Askable(list(batches(fit, min(AT_ONCE, MOST_LOGITS // vocabulary))), missing)
 
 
 def reworded(
-    asked: Asked, tokenizer: Any, items: pd.DataFrame, prompt: Callable[[str], str]
-) -> Asked:
+    asked: Askable, tokenizer: Any, items: pd.DataFrame, prompt: Callable[[str], str]
+) -> Askable:
     """The same items in the same batches, their prompts as a model with an edit of prompts is asked
     them; rows still are those that predict the answer."""
     texts = dict(zip(items["item"], items["prompt"], strict=True))
@@ -91,7 +91,7 @@ def reworded(
             return query
         return replace(query, prompt=tuple(encode_prompt(tokenizer, changed)))
 
-    return Asked([[own(query) for query in batch] for batch in asked.batches], asked.missing)
+    return Askable([[own(query) for query in batch] for batch in asked.batches], asked.missing)
 
 
 def spoken(query: Query) -> tuple[int, ...]:
@@ -100,7 +100,7 @@ def spoken(query: Query) -> tuple[int, ...]:
 
 
 @torch.inference_mode()
-def source_rows(model: Any, asked: Asked, fill: int) -> list[Tensor]:
+def source_rows(model: Any, asked: Askable, fill: int) -> list[Tensor]:
     """Per batch, rows 1 … n at the positions that predict answer tokens: (n, positions, width).
 
     Positions item by item. Prompts are read on their own and answers from their cache, as in the
@@ -111,7 +111,7 @@ def source_rows(model: Any, asked: Asked, fill: int) -> list[Tensor]:
 
 @torch.inference_mode()
 def patched(
-    base: Any, asked: Asked, fill: int, sources: Sequence[Sequence[Tensor]]
+    base: Any, asked: Askable, fill: int, sources: Sequence[Sequence[Tensor]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The answers' mean log-probabilities in the base as it is, (items,), and with each source's
     rows 1 … n, (sources, n, items); nats per token.

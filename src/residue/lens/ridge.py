@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from residue.core.seeds import derive
-from residue.lens.asked import Asked, columns
+from residue.lens.asked import AnswerIds, columns
 from residue.lens.table import picked, rank_of
 from residue.models.head import Array, Head
 
@@ -72,7 +72,7 @@ def ridge(rows: Array, targets: Array, penalty: float) -> Map:
 
 def read_moved(
     deck: pd.DataFrame,
-    asked: Mapping[str, Asked],
+    asked: Mapping[str, AnswerIds],
     arm_rows: Iterator[tuple[int, list[str], Array]],
     base_final: tuple[list[str], Array],
     head: Head,
@@ -117,7 +117,7 @@ class _Plan:
 
     @classmethod
     def of(
-        cls, deck: pd.DataFrame, asked: Mapping[str, Asked], recorded: Sequence[str], seed: int
+        cls, deck: pd.DataFrame, asked: Mapping[str, AnswerIds], recorded: Sequence[str], seed: int
     ) -> _Plan:
         deck = deck[deck["item"].isin(set(recorded))]
         answered = deck[[asked[item].answer >= 0 for item in deck["item"]]]
@@ -152,7 +152,7 @@ def _shuffled(items: pd.DataFrame, rng: np.random.Generator) -> list[str]:
 
 
 def _controls(
-    items: pd.DataFrame, asked: Mapping[str, Asked], rng: np.random.Generator
+    items: pd.DataFrame, asked: Mapping[str, AnswerIds], rng: np.random.Generator
 ) -> dict[str, int]:
     """For each item an answer, drawn from those of the same kind that differ from its own."""
     kind = items["relation"] + "\x1f" + items["language"]
@@ -171,7 +171,7 @@ def _lines(
     moved: Array,
     fold: _Fold,
     plan: _Plan,
-    asked: Mapping[str, Asked],
+    asked: Mapping[str, AnswerIds],
     head: Head,
     row: int,
     name: str,

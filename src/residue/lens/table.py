@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from residue.core.text import shown
-from residue.lens.asked import NONE, Asked, columns
+from residue.lens.asked import NONE, AnswerIds, columns
 from residue.lens.divergence import (
     Floats,
     entropy_bits,
@@ -66,7 +66,7 @@ class Decoder(Protocol):
 def decode_table(
     items: list[str],
     rows: Mapping[int, Array],
-    asked: Mapping[str, Asked],
+    asked: Mapping[str, AnswerIds],
     head: Head,
     decoder: Decoder,
     tensors: Mapping[str, Array],
@@ -131,7 +131,7 @@ class Law:
 class _Items:
     """Answers (items,), foils (items,) and prompt words (items, most), -1 where there is none."""
 
-    def __init__(self, items: list[str], asked: Mapping[str, Asked]) -> None:
+    def __init__(self, items: list[str], asked: Mapping[str, AnswerIds]) -> None:
         self.answer, self.foil = columns(asked, items)
         most = max((len(asked[item].words) for item in items), default=0)
         self.words = np.full((len(items), max(most, 1)), NONE, np.int64)

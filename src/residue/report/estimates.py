@@ -11,9 +11,9 @@ import pandas as pd
 
 from residue.specs.claims import EstimandSpec
 from residue.specs.statistics import StatisticsSpec
+from residue.stats.auc_interval import auc_estimate
 from residue.stats.estimands import Estimate, estimate
-from residue.stats.two_groups import auc_estimate
-from residue.stats.two_models import ks_estimate
+from residue.stats.ks_interval import ks_estimate
 
 LOG = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from residue.representation.similarity import Floats, Null, compared
-from residue.stats.twosample import auc
+from residue.stats.two_samples import auc
 
 FOLDS = 4
 

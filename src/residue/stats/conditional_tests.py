@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from scipy import special
 from scipy import stats as laws
 
-from residue.stats.conditional import kci_test
 from residue.stats.intervals import Floats
+from residue.stats.kci import kci_test
 from residue.stats.kernels import as_sample, codes_of
 
 Indices = np.ndarray[tuple[int, ...], np.dtype[np.int64]]

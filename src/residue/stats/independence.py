@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 from scipy import stats as laws
 
 from residue.stats.arrangements import Design, design_of, totals
-from residue.stats.conditional import KciResult, kci_test
 from residue.stats.intervals import Floats
+from residue.stats.kci import KciResult, kci_test
 from residue.stats.kernels import centred, gram, u_centred
 from residue.stats.permutation_moments import Moments, moments
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from residue.core import methods
-from residue.lens.asked import Asked, is_blank
+from residue.lens.asked import AnswerIds, is_blank
 from residue.lens.pairs import pair_table, rank_correlation
 from residue.lens.table import SCHEMA, decode_table, jaccard, rank_of
 from residue.models.head import Head
@@ -48,9 +48,10 @@ class Given:
         return self.scale * np.asarray(rows, np.float64) + self.shift
 
 
-def asked(n: int) -> dict[str, Asked]:
+def asked(n: int) -> dict[str, AnswerIds]:
     return {
-        f"i{k}": Asked(k % VOCABULARY, (k + 7) % VOCABULARY, tuple({1, 2, k % 5})) for k in range(n)
+        f"i{k}": AnswerIds(k % VOCABULARY, (k + 7) % VOCABULARY, tuple({1, 2, k % 5}))
+        for k in range(n)
     }
 
 
@@ -175,7 +176,7 @@ def test_what_an_item_lacks_is_null_not_a_number(plain_head: Head) -> None:
     rows = {r: some_rows(2, seed=r) for r in range(BLOCKS + 1)}
     rows[1][1, 0] = np.nan
     made = decode_table(
-        ["a", "b"], rows, {"a": Asked(-1, -1, ()), "b": Asked(3, 4, (5,))}, plain_head,
+        ["a", "b"], rows, {"a": AnswerIds(-1, -1, ()), "b": AnswerIds(3, 4, (5,))}, plain_head,
         methods.load(DECODERS, "raw"), {}, keys=KEYS, text=str, top_k=3,
     ).to_pandas()  # fmt: skip
     without = made[made["item"] == "a"]

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from residue.lens.depth import NO_ROW, NOT_FINITE, UNKNOWN, chosen, depth, table
-from residue.lens.patching import Asked, ask, patched, source_rows, spoken
+from residue.lens.patched_depth import NO_ROW, NOT_FINITE, UNKNOWN, chosen, depth, table
+from residue.lens.patching import Askable, ask, patched, source_rows, spoken
 from residue.measure.table import measure_all
 from residue.models.blocks import describe, row_hooks
 from residue.records.queries import Query
@@ -29,7 +29,7 @@ def query(item: str, prompt: list[int], answer: list[int]) -> Query:
     return Query(item, (1, *prompt), (*answer, END), 16, "", True)
 
 
-ASKED = Asked(
+ASKED = Askable(
     [
         [query("a", [5, 9, 30], [7]), query("b", [44], [8, 50, 13])],
         [query("c", [21, 3, 17, 9], [40, 6])],
@@ -111,7 +111,7 @@ def test_two_linear_blocks_in_closed_form(models: dict[str, Any]) -> None:
         expected["plain"].append(logp(own + second @ normed(own), said))
         expected[1].append(logp(theirs + second @ normed(theirs), said))
         expected[2].append(logp(theirs + other @ normed(theirs), said))
-    asked = Asked([[one]], {})
+    asked = Askable([[one]], {})
     plain, with_rows = patched(base, asked, 0, [source_rows(source, asked, 0)])
     np.testing.assert_allclose(plain, np.mean(expected["plain"]), rtol=1e-5)
     np.testing.assert_allclose(
@@ -234,7 +234,7 @@ def test_the_table_and_its_measurements() -> None:
 
 
 def test_no_item_at_all_gives_a_table_of_reasons(models: dict[str, Any]) -> None:
-    nothing = Asked([], {"a": UNKNOWN})
+    nothing = Askable([], {"a": UNKNOWN})
     base = models["llama"]
     plain, with_rows = patched(base, nothing, 0, [source_rows(base, nothing, 0)] * 2)
     made = table([], [], plain, with_rows, nothing.missing, 0.05)

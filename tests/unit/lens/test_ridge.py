@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 
-from residue.lens.asked import Asked
+from residue.lens.asked import AnswerIds
 from residue.lens.ridge import SCHEMA, as_table, read_moved, ridge
 from tests.unit.lens_rows import VOCABULARY, random_head
 
@@ -23,7 +23,7 @@ def test_the_map_is_the_closed_form_of_scikit_learn() -> None:
     np.testing.assert_allclose(made(x.astype(np.float32)), wanted, rtol=1e-4, atol=1e-4)
 
 
-def world(shared: bool = False) -> tuple[pd.DataFrame, dict[str, Asked], list[str], np.ndarray]:
+def world(shared: bool = False) -> tuple[pd.DataFrame, dict[str, AnswerIds], list[str], np.ndarray]:
     """Four items of each of forty countries; the base's final rows point to the answers."""
     rng = np.random.default_rng(1)
     head = random_head()
@@ -38,7 +38,7 @@ def world(shared: bool = False) -> tuple[pd.DataFrame, dict[str, Asked], list[st
                  "template": f"w{wording}"}
             )  # fmt: skip
             answer = int(rng.integers(VOCABULARY))
-            asked[item] = Asked(answer, (answer + 1) % VOCABULARY, ())
+            asked[item] = AnswerIds(answer, (answer + 1) % VOCABULARY, ())
             final.append(3.0 * head.tensors["unembedding.weight"][answer] + rng.normal(size=12))
     deck = pd.DataFrame(rows)
     return deck, asked, list(deck["item"]), np.array(final, np.float32)
@@ -93,7 +93,7 @@ def test_a_deck_without_forgotten_items_is_refused() -> None:
 
 def test_an_item_without_a_control_has_none() -> None:
     deck, asked, items, final = world()
-    same = {item: Asked(5, -1, ()) for item in asked}
+    same = {item: AnswerIds(5, -1, ()) for item in asked}
     made = read_moved(deck, same, iter([(0, items, final)]), (items, final), random_head(), 1.0, 0)
     assert made["control_rank"].isna().all()
     assert made["log_odds_foil"].isna().all()

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from residue.lens.readings import Readings, read_runs
+from residue.lens.compared import Readings, read_runs
 from residue.measure.metrics import lens_log_odds, lens_rank, lens_recall
 from residue.measure.table import measure_all
 

@@ -9,7 +9,7 @@ from residue.measure.rows import by_row
 if TYPE_CHECKING:
     import pandas as pd
 
-    from residue.lens.readings import Readings
+    from residue.lens.compared import Readings
 
 NEEDS = ("lens",)
 DECK = "lens"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from residue.lens.readings import Readings, log_probabilities
+from residue.lens.compared import Readings, log_probabilities
 from residue.lens.recall import ignorant_recall, recall
 from residue.measure.lines import Line, as_table
 

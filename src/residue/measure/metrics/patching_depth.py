@@ -1,6 +1,6 @@
 """Depth of an edit: how much of what the oracle's rows lack of an answer the arm's rows lack too.
 
-0 on the base, 1 on the oracle; see `residue.lens.depth`. It is a rate: a share of nats.
+0 on the base, 1 on the oracle; see `residue.lens.patched_depth`. It is a rate: a share of nats.
 """
 
 from __future__ import annotations

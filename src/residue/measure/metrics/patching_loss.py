@@ -1,8 +1,9 @@
 """What an answer loses in the base when rows of the arm take the place of the base's own.
 
-Mean over rows 1 … n of S2 (see `residue.lens.depth`), nats per token: the part of a depth that
-needs no oracle. On the oracle it is S1; on facts that the oracle knows it is how far the oracle's
-rows have drifted from the base's, and depths say little where that is as much as on forget facts.
+Mean over rows 1 … n of S2 (see `residue.lens.patched_depth`), nats per token: the part of a depth
+that needs no oracle. On the oracle it is S1; on facts that the oracle knows it is how far the
+oracle's rows have drifted from the base's, and depths say little where that is as much as on forget
+facts.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from residue.specs.statistics import StatisticsSpec
-from residue.stats.two_groups import auc_estimate
+from residue.stats.auc_interval import auc_estimate
 
 SPEC = StatisticsSpec(n_bootstrap=1000)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from residue.stats.conditional import kci_test
+from residue.stats.kci import kci_test
 
 
 def test_hadamard_product_is_the_gram_matrix_of_eigenvector_products() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from residue.stats.twosample import auc, ks
+from residue.stats.two_samples import auc, ks
 
 SAMPLES = st.lists(st.integers(-4, 4), min_size=1, max_size=12)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from residue.specs.statistics import StatisticsSpec
-from residue.stats.two_models import ks_estimate
+from residue.stats.ks_interval import ks_estimate
 
 SPEC = StatisticsSpec(n_bootstrap=1000)
 
