@@ -13,11 +13,14 @@ from residue.core.seeds import derive
 from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
 from residue.edits.attached import Attached
-from residue.edits.batches import Batches, Views, pools, preferences
+from residue.edits.batches import ATTACKED, Batches, Views, pools, preferences
+from residue.edits.defence import Dev, defence_pools, dev_of
 from residue.edits.fitting import FitData, chosen_row
+from residue.edits.projection import Projection, fresh_projection
 from residue.edits.training import train
+from residue.models.blocks import describe
 from residue.models.loading import load_model
-from residue.specs.arms import ArmSpec, StepSpec
+from residue.specs.arms import DEFENCE_DATA, ArmSpec, StepSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +39,7 @@ def train_arm(
     base: str | Path,
     recipe: ArmSpec,
     data: pd.DataFrame,
+    defence: pd.DataFrame | None = None,
     *,
     arm: str,
     pair: int,
@@ -50,7 +54,8 @@ def train_arm(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Train a recipe's steps in order; writes the weights, gives arm.json's content and history.
 
-    data: edit_data (set, item, prompt, answer); home: where arm.json will lie; weights: where to
+    data: edit_data (set, item, prompt, answer); defence: defence_data, for objectives that are fed
+    from it; home: where arm.json will lie; weights: where to
     write now what will lie in `home`/weights (default: there); state_dir: for resuming; layers:
     the chosen rows, best first; saes: a folder for each. History has the columns of `train` and
     `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError` where
@@ -60,13 +65,14 @@ def train_arm(
 
     target = Path(weights) if weights is not None else Path(home) / WEIGHTS
     model, tokenizer = load_model(base, device=device)
-    shown = data
+    shown = Shown(tokenizer, data, defence)
     steps, histories = [], []
     for place, step in enumerate(recipe.steps, start=1):
         name = f"{place}-{step.edit['name']}"
+        extra: Projection | None = None
         aim = step.objective["name"] if step.objective else "nothing: it is computed"
         logger.info("arm %s seed %d: training %s on %s", arm, seed, name, aim)
-        own, seen = derive("edit", pair, seed, place), _seen(shown, step)
+        own, seen = derive("edit", pair, seed, place), _seen(shown.data, step)
         if step.objective is None:
             source = FitData(
                 model, pools(tokenizer, seen), seen, layers=layers, saes=saes, base=Path(base)
@@ -75,19 +81,24 @@ def train_arm(
             edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)
         else:
             state = Path(state_dir) / name if state_dir is not None else None
-            items = _items(tokenizer, seen, step)
-            edit, history = _train_step(model, step, items, own, place, layers, state, micro_batch)
+            fed = _fed(shown, seen, step, model)
+            edit, history, extra = _train_step(
+                model, step, fed, own, place, layers, state, micro_batch
+            )
             histories.append(history.assign(edit=name))
         edit.set_strength(step.strength)
-        shown, before = _asked(edit, shown), shown
+        shown, before = shown.asked(edit), shown
+        source_of = step.fed_from()
         require_effect(
             model,
             edit,
-            pools(tokenizer, shown)["forget"][:LOOKED_AT],
-            pools(tokenizer, before)["forget"][:LOOKED_AT],
+            shown.targets(source_of),
+            before.targets(source_of),
             f"step {name} of arm {arm}",
         )
         edit.save(target / name)
+        if extra is not None:
+            extra.save(target / name)
         steps.append(
             {
                 "edit": step.edit["name"],
@@ -102,6 +113,39 @@ def train_arm(
     return arm_json(base, arm, pair, seed, steps, home), history
 
 
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """What the steps of an arm are made from, asked as the edits before them would have it."""
+
+    tokenizer: Any
+    data: pd.DataFrame
+    defence: pd.DataFrame | None
+
+    def asked(self, edit: Attached) -> Shown:
+        """The same with the prompts as one more edit would have them asked."""
+        defence = self.defence
+        if defence is not None:
+            attacked = defence["attacked"].map(lambda text: edit.prompt(text) if text else text)
+            defence = defence.assign(prompt=defence["prompt"].map(edit.prompt), attacked=attacked)
+        return Shown(
+            self.tokenizer, self.data.assign(prompt=self.data["prompt"].map(edit.prompt)), defence
+        )
+
+    def targets(self, source: str) -> list[Views]:
+        """Some of the items that an edit made from a source is to change."""
+        if source != DEFENCE_DATA:
+            return pools(self.tokenizer, self.data)["forget"][:LOOKED_AT]
+        rows = self.given()
+        some = rows[rows["set"] == "twin"].head(LOOKED_AT)
+        return [views[ATTACKED:] for views in defence_pools(self.tokenizer, some)["twin"]]
+
+    def given(self) -> pd.DataFrame:
+        """The defence data; `ArmError` where there are none."""
+        if self.defence is None:
+            raise ArmError("the objective is fed from defence data, and the arm was given none")
+        return self.defence
+
+
 def _seen(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
     """The edit data that a step is shown: of the forget rows those in its languages."""
     if not step.forget_languages:
@@ -114,11 +158,6 @@ def _seen(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
             "step"
         )
     return kept.reset_index(drop=True)
-
-
-def _asked(edit: Attached, data: pd.DataFrame) -> pd.DataFrame:
-    """Edit data with the prompts as the edit would have them asked."""
-    return data.assign(prompt=data["prompt"].map(edit.prompt))
 
 
 def require_effect(
@@ -144,44 +183,67 @@ def require_effect(
     return change
 
 
-def _items(tokenizer: Any, data: pd.DataFrame, step: StepSpec) -> dict[str, list[Views]]:
-    """The edit data by set, with a second answer where the objective prefers one."""
-    items, objective = pools(tokenizer, data), step.built_objective()
+@dataclasses.dataclass(frozen=True)
+class Fed:
+    """What a step is trained on, and the dev items that are watched meanwhile."""
+
+    items: Mapping[str, list[Views]]
+    dev: Mapping[str, list[Views]]
+    defence: Dev | None = None
+
+
+def _fed(shown: Shown, seen: pd.DataFrame, step: StepSpec, model: Any) -> Fed:
+    """The items of a step: edit data, with a second answer where the objective prefers one, or
+    defence data."""
+    if step.fed_from() == DEFENCE_DATA:
+        rows = shown.given()
+        longest = getattr(model.config, "max_position_embeddings", None)
+        items = defence_pools(shown.tokenizer, rows, longest)
+        return Fed(items, {}, dev_of(items, rows, step.train.allowed_loss))
+    items, objective = pools(shown.tokenizer, seen), step.built_objective()
     if getattr(objective, "ALTERNATES", False):
-        items["forget"] = preferences(tokenizer, data, objective.refusals)
-    return items
+        items["forget"] = preferences(shown.tokenizer, seen, objective.refusals)
+    return Fed(items, {name: items[name] for name in DEV_SETS if name in items})
 
 
 def _train_step(
     model: Any,
     step: StepSpec,
-    items: Mapping[str, list[Views]],
+    fed: Fed,
     seed: int,
     place: int,
     layers: Sequence[int],
     state_dir: Path | None,
     micro_batch: int | None,
-) -> tuple[Attached, pd.DataFrame]:
+) -> tuple[Attached, pd.DataFrame, Projection | None]:
     objective = step.built_objective()
     method = step.built_edit()
     if getattr(method, "row", 0) is None:
         method = dataclasses.replace(method, row=chosen_row(None, layers))
     edit = method.attach(model, seed=derive(seed, "weights"), place=place)
     sizes = {role: step.train.batch[role] for role in objective.ROLES}
+    size = getattr(objective, "projection", 0)
+    project = None
+    if size:
+        device = str(next(model.parameters()).device)
+        width = describe(model).width
+        project = fresh_projection(size, width, seed=derive(seed, "projection"), device=device)
     history = train(
         model,
-        Batches(items, sizes, derive(seed, "batches")),
+        Batches(fed.items, sizes, derive(seed, "batches")),
         objective,
         step.train,
         state_dir,
         reference=edit.detached,
         seed=derive(seed, "dropout"),
-        dev={name: items[name] for name in DEV_SETS if name in items},
+        dev=fed.dev,
         micro_batch=micro_batch,
         penalty=edit.penalty,
+        defence=fed.defence,
+        project=project,
     )
     edit.trainable(False)
-    return edit, history
+    return edit, history, project
 
 
 def _no_history() -> pd.DataFrame:
