@@ -14,8 +14,9 @@ from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
 from residue.edits.attached import Attached
 from residue.edits.batches import ATTACKED, Batches, Views, pools, preferences
-from residue.edits.defence import Dev, defence_pools, dev_of
+from residue.edits.defence import defence_pools
 from residue.edits.fitting import FitData, chosen_row
+from residue.edits.looks import Dev, dev_of
 from residue.edits.projection import Projection, fresh_projection
 from residue.edits.training import train
 from residue.models.blocks import describe

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from residue.core.provenance import canonical
 from residue.core.seeds import derive
 from residue.edits import checkpoints
-from residue.edits.answers import AT_ONCE, Example, score
+from residue.edits.answers import Example, score
 from residue.edits.batches import Batch, Views, micro_batches
-from residue.edits.defence import Dev
+from residue.edits.looks import Best, Dev, evaluating, exact_share
 from residue.edits.memory import base_in_nf4, blocks_again
 from residue.edits.optimiser import FlatAdamW
 from residue.edits.projection import Projection
@@ -94,7 +94,9 @@ def train(
     key = _key(run, planned, dev, defence)
     history = _resume(run, state_dir, key)
     with run.held():
-        best = Best(run, defence, history)
+        best = Best(model, run.optimiser.flat, spec, defence)
+        with reference():
+            best.begin(history, run.restored.get("best"))
         run.say_plan(planned[len(history) :])
         started, begun = time.monotonic(), len(history)
         while len(history) < last and not _reached(history, spec) and not best.waited_enough():
@@ -128,16 +130,6 @@ def rate(spec: TrainSpec, step: int) -> float:
     return spec.learning_rate * (spec.final_share + (1 - spec.final_share) * left)
 
 
-def exact_share(model: Any, units: Sequence[Views]) -> float:
-    """Share of items whose first view is answered exactly by greedy decoding, dropout off."""
-    import torch
-
-    examples = [views[0] for views in units]
-    parts = [examples[i : i + AT_ONCE] for i in range(0, len(examples), AT_ONCE)]
-    with _evaluating(model), torch.no_grad():
-        return sum(int(score(model, part).exact.sum()) for part in parts) / len(examples)
-
-
 class _Run:
     """The moving parts of one training run."""
 
@@ -163,9 +155,7 @@ class _Run:
         self.penalty = penalty or _no_penalty
         self.views = getattr(objective, "views", None)
         self.restored: dict[str, Tensor] = {}
-        self.optimiser = FlatAdamW(
-            self.weights, weight_decay=spec.weight_decay, bits=spec.moments
-        )
+        self.optimiser = FlatAdamW(self.weights, weight_decay=spec.weight_decay, bits=spec.moments)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -186,7 +176,7 @@ class _Run:
 
         begun = time.monotonic()
         examples = list(self._examples(planned[0]))
-        with _evaluating(self.model), torch.no_grad():
+        with evaluating(self.model), torch.no_grad():
             score(self.model, examples)
         seconds = max(time.monotonic() - begun, 1e-9)
         first = sum(len(example.ids) for example in examples)
@@ -239,65 +229,6 @@ class _Run:
             f"the {what} of update {number + 1} is {value:g} (limit {limit:g}) on the items "
             f"{', '.join(names[:NAMED])}{more}; lower train.learning_rate or look at these items"
         )
-
-
-class Best:
-    """The best look at a defence's dev items so far, and its weights."""
-
-    columns = (
-        "dev_right", "dev_obeyed", "dev_clean", "dev_keep", "dev_bound",
-        "best_step", "best_value", "waited",
-    )  # fmt: skip
-
-    def __init__(self, run: _Run, dev: Dev | None, history: Sequence[Mapping[str, Any]]) -> None:
-        self.run, self.dev = run, dev
-        self.choosing = run.spec.choose == "best"
-        self.step, self.value, self.waited = 0, -math.inf, 0
-        self.weights = run.restored.pop("best", None)
-        if dev is None:
-            if self.choosing:
-                raise TrainingError("choose is best but there are no dev items of a defence")
-            return
-        with _evaluating(run.model), run.reference():
-            self.start = dev.look(run.model)
-        told = " ".join(f"{name} {value:.3f}" for name, value in self.start.items())
-        logger.info("before training: %s", told)
-        looks = [row for row in history if "best_step" in row]
-        if looks:
-            self.step, self.value, self.waited = (looks[-1][name] for name in self.columns[-3:])
-
-    def look(self, step: int) -> dict[str, float]:
-        """The look after an update, and the best so far."""
-        if self.dev is None:
-            return {}
-        with _evaluating(self.run.model):
-            found = self.dev.look(self.run.model)
-        value = self.dev.value(found, self.start)
-        if value > self.value:
-            self.step, self.value, self.waited = step, value, 0
-            self.weights = self.run.optimiser.flat.clone() if self.choosing else None
-        else:
-            self.waited += 1
-        logger.info(
-            "best look so far: update %d with %.3f, %d looks ago", self.step, self.value, self.waited
-        )
-        return {**found, **dict(zip(self.columns[-3:], self._told(), strict=True))}
-
-    def _told(self) -> tuple[int, float, int]:
-        return self.step, self.value, self.waited
-
-    def waited_enough(self) -> bool:
-        """Whether patience is at its end."""
-        return bool(self.run.spec.patience) and self.waited >= self.run.spec.patience
-
-    def state(self) -> dict[str, Tensor]:
-        """What a resume needs beside the history."""
-        return {} if self.weights is None else {"best": self.weights}
-
-    def keep(self) -> None:
-        """Put the best look's weights in place, where the spec asks for them."""
-        if self.weights is not None:
-            self.run.optimiser.flat.copy_(self.weights)
 
 
 def _no_penalty() -> None:
@@ -359,15 +290,3 @@ def _drawing_from(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Evaluation mode for a while, then every module's own mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

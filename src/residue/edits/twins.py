@@ -32,7 +32,9 @@ def watched(scores: Scores) -> Tensor:
 
 def first_rows(scores: Scores) -> Tensor:
     """The watched row at the last prompt token of each example, (n, width)."""
-    starts = scores.rows.searchsorted(scores.rows.new_tensor(range(scores.n)))
+    import torch
+
+    starts = torch.searchsorted(scores.rows, torch.arange(scores.n, device=scores.rows.device))
     return watched(scores)[starts]
 
 
@@ -94,7 +96,10 @@ def collapse(answers: Answers, rows: Tensor, clean: Tensor) -> dict[str, Tensor]
             return {"retrieval": answers.item_mean(nothing), "rank": answers.item_mean(nothing)}
         won = (similar.diagonal() > rivals.max(dim=1).values + 1e-6).to(rows.dtype)
         rank = effective_rank(clean.detach())
-        return {"retrieval": answers.item_mean(won), "rank": answers.item_mean(rank.expand(len(rows)))}
+        return {
+            "retrieval": answers.item_mean(won),
+            "rank": answers.item_mean(rank.expand(len(rows))),
+        }
 
 
 def effective_rank(rows: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from residue.edits.arms import OpenArm
     from residue.edits.conditions import Made, Shown
 
+
 @dataclass(frozen=True)
 class Attack:
     """Every linear layer of the blocks rounded; embeddings and head stay, as is usual."""

@@ -45,7 +45,5 @@ class Objective:
         """The loss and its parts: answer (under attack), clean and keep."""
         clean, attacked = step.twins
         answer, plain, kept = twins.nll(attacked), twins.nll(clean), keep(step.kept, self.keep)
-        total = (
-            self.attacked_weight * answer + self.clean_weight * plain + self.keep_weight * kept
-        )
+        total = self.attacked_weight * answer + self.clean_weight * plain + self.keep_weight * kept
         return total, {"answer": answer, "clean": plain, "keep": kept}

@@ -68,9 +68,7 @@ class Objective:
         answer = (twins.nll(attacked) + twins.nll(clean)) / 2
         kept = keep(step.kept, self.keep)
         total = (
-            self.contrast_weight * contrast
-            + self.answer_weight * answer
-            + self.keep_weight * kept
+            self.contrast_weight * contrast + self.answer_weight * answer + self.keep_weight * kept
         )
         parts = {"contrast": contrast, "answer": answer, "keep": kept}
         return total, {**parts, **twins.collapse(clean, anchors, positives)}
