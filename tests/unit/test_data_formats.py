@@ -50,6 +50,7 @@ from residue.specs.conditions import StressSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.meta import MetaSpec
+from residue.specs.orders import DefenceData
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
@@ -60,6 +61,7 @@ from residue.world.build import build_world
 from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
+from residue.world.injection.defence import defence_data
 from residue.world.items import facts_deck
 from residue.world.jsonl import Fault
 from residue.world.lens_items import lens_deck
@@ -183,6 +185,7 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "final_predictions": predicted(),
         "edit_data": shown,
+        "defence_data": defence_data(world, DefenceData(twins=8, keep=8, dev_twins=4, dev_keep=4)),
         "audit": checked,
         "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
@@ -218,6 +221,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "countries",
         "items",
         "edit_data",
+        "defence_data",
         "audit",
         "corpus",
         "faults",
