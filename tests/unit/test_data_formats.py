@@ -41,6 +41,7 @@ from residue.records.stream import stream_schema
 from residue.report.claims import claims
 from residue.report.depth import depth_table
 from residue.report.estimates import estimates
+from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
@@ -48,6 +49,7 @@ from residue.specs.claims import default_claims, default_estimands
 from residue.specs.conditions import StressSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.measures import KnownSpec, LanguageIdSpec
+from residue.specs.meta import MetaSpec
 from residue.specs.orders import DefenceData
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
@@ -200,6 +202,16 @@ def tables() -> dict[str, pd.DataFrame]:
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
         ),
+        "meta": meta_table(
+            measured,
+            measured.iloc[:0],
+            facts,
+            known,
+            {},
+            pd.read_csv(ROOT / "data" / "published_metric_scores.tsv", sep="\t"),
+            MetaSpec(),
+            StatisticsSpec(),
+        ),
     }
 
 
@@ -224,6 +236,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "final_predictions",
         "claims",
         "recovery",
+        "meta",
     ],
 )
 def test_tables_have_the_documented_columns(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,27 +13,23 @@ from residue.core.seeds import derive
 from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
 from residue.edits.attached import Attached
-from residue.edits.batches import ATTACKED, Batches, Views, pools, preferences
-from residue.edits.defence import defence_pools
+from residue.edits.batches import Batches, Views, pools
+from residue.edits.feed import DEV_SETS, Fed, Shown, fed_by, rows_for
 from residue.edits.fitting import FitData, chosen_row
-from residue.edits.looks import Dev, dev_of
 from residue.edits.projection import Projection, fresh_projection
 from residue.edits.training import train
 from residue.models.blocks import describe
 from residue.models.loading import load_model
-from residue.specs.arms import DEFENCE_DATA, ArmSpec, StepSpec
+from residue.specs.arms import ArmSpec, StepSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
 
-DEV_SETS = ("dev_forget", "dev_retain")
 NO_EFFECT = 1e-5
 """Largest change of a logit that still counts as none; float32 rounding of the embedded model's
 logits (size about 10) is near 1e-6."""
-LOOKED_AT = 64
-"""Forget items on which an edit must show an effect."""
 
 
 def train_arm(
@@ -73,8 +69,9 @@ def train_arm(
         extra: Projection | None = None
         aim = step.objective["name"] if step.objective else "nothing: it is computed"
         logger.info("arm %s seed %d: training %s on %s", arm, seed, name, aim)
-        own, seen = derive("edit", pair, seed, place), _seen(shown.data, step)
+        own = derive("edit", pair, seed, place)
         if step.objective is None:
+            seen = rows_for(shown.data, step)
             source = FitData(
                 model, pools(tokenizer, seen), seen, layers=layers, saes=saes, base=Path(base)
             )
@@ -82,7 +79,7 @@ def train_arm(
             edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)
         else:
             state = Path(state_dir) / name if state_dir is not None else None
-            fed = _fed(shown, seen, step, model)
+            fed = fed_by(shown, step, model)
             edit, history, extra = _train_step(
                 model, step, fed, own, place, layers, state, micro_batch
             )
@@ -114,53 +111,6 @@ def train_arm(
     return arm_json(base, arm, pair, seed, steps, home), history
 
 
-@dataclasses.dataclass(frozen=True)
-class Shown:
-    """What the steps of an arm are made from, asked as the edits before them would have it."""
-
-    tokenizer: Any
-    data: pd.DataFrame
-    defence: pd.DataFrame | None
-
-    def asked(self, edit: Attached) -> Shown:
-        """The same with the prompts as one more edit would have them asked."""
-        defence = self.defence
-        if defence is not None:
-            attacked = defence["attacked"].map(lambda text: edit.prompt(text) if text else text)
-            defence = defence.assign(prompt=defence["prompt"].map(edit.prompt), attacked=attacked)
-        return Shown(
-            self.tokenizer, self.data.assign(prompt=self.data["prompt"].map(edit.prompt)), defence
-        )
-
-    def targets(self, source: str) -> list[Views]:
-        """Some of the items that an edit made from a source is to change."""
-        if source != DEFENCE_DATA:
-            return pools(self.tokenizer, self.data)["forget"][:LOOKED_AT]
-        rows = self.given()
-        some = rows[rows["set"] == "twin"].head(LOOKED_AT)
-        return [views[ATTACKED:] for views in defence_pools(self.tokenizer, some)["twin"]]
-
-    def given(self) -> pd.DataFrame:
-        """The defence data; `ArmError` where there are none."""
-        if self.defence is None:
-            raise ArmError("the objective is fed from defence data, and the arm was given none")
-        return self.defence
-
-
-def _seen(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
-    """The edit data that a step is shown: of the forget rows those in its languages."""
-    if not step.forget_languages:
-        return data
-    spoken = data["language"].isin(step.forget_languages)
-    kept = data[spoken | ~data["set"].isin(["forget", "dev_forget"])]
-    if "forget" not in set(kept["set"]):
-        raise ArmError(
-            f"no forget row is in {', '.join(step.forget_languages)}; mend forget_languages of the "
-            "step"
-        )
-    return kept.reset_index(drop=True)
-
-
 def require_effect(
     model: Any, edit: Attached, units: Sequence[Views], before: Sequence[Views], name: str
 ) -> float:
@@ -182,29 +132,6 @@ def require_effect(
             " raise train.steps or train.learning_rate, or strength"
         )
     return change
-
-
-@dataclasses.dataclass(frozen=True)
-class Fed:
-    """What a step is trained on, and the dev items that are watched meanwhile."""
-
-    items: Mapping[str, list[Views]]
-    dev: Mapping[str, list[Views]]
-    defence: Dev | None = None
-
-
-def _fed(shown: Shown, seen: pd.DataFrame, step: StepSpec, model: Any) -> Fed:
-    """The items of a step: edit data, with a second answer where the objective prefers one, or
-    defence data."""
-    if step.fed_from() == DEFENCE_DATA:
-        rows = shown.given()
-        longest = getattr(model.config, "max_position_embeddings", None)
-        items = defence_pools(shown.tokenizer, rows, longest)
-        return Fed(items, {}, dev_of(items, rows, step.train.allowed_loss))
-    items, objective = pools(shown.tokenizer, seen), step.built_objective()
-    if getattr(objective, "ALTERNATES", False):
-        items["forget"] = preferences(shown.tokenizer, seen, objective.refusals)
-    return Fed(items, {name: items[name] for name in DEV_SETS if name in items})
 
 
 def _train_step(

@@ -235,14 +235,20 @@ def built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any
 
 
 def default_arms() -> dict[str, ArmSpec]:
-    """The default story: two edits in earnest, and two planted liars that the page must catch."""
+    """The default story: two edits in earnest, a defence, and two planted liars that the page must
+    catch."""
     reft = StepSpec(
         edit={"name": "loreft", "rank": 32},
         objective={"name": "npo", "beta": 3.0, "retain_weight": 6.0},
         train=TrainSpec(learning_rate=5e-3),
     )
+    defence = StepSpec(
+        objective="invariant",
+        train=TrainSpec(batch={"twin": 20, "keep": 20}, choose="best"),
+    )
     return {
         "npo": ArmSpec(),
+        "defended": ArmSpec(steps=(defence,)),
         "reft_gate": ArmSpec(steps=(reft, StepSpec(edit="gate_v2", objective=None))),
         "suppressor": _computed("suppress_answers"),
         "destroyed": _computed("destroy"),

@@ -35,6 +35,7 @@ from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, MeasuresSpec
+from residue.specs.meta import MetaSpec
 from residue.specs.model import ModelSpec
 from residue.specs.orders import ORDER_COLUMNS, OrdersSpec
 from residue.specs.patching import EVERY, PatchingSpec
@@ -106,6 +107,8 @@ class Config:
     """What lenses read of every arm, row by row."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
+    meta: MetaSpec = field(default_factory=MetaSpec)
+    """Which metrics can be fooled."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
     """What is estimated, by name; entries add to or change the defaults."""
     claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
@@ -353,6 +356,14 @@ class Plan:
             }
             for name, spec in self.config.conditions.items()
         ]
+
+    def kinds_of_attack(self) -> dict[str, str]:
+        """Condition → the file of the attack that makes it."""
+        return {
+            condition: spec.attack["name"]
+            for name, spec in self.config.conditions.items()
+            for condition in spec.names(name)
+        }
 
     def _immune(self, name: str, arm: str) -> bool:
         return bool(self.config.conditions[name].built().fault(self.config._removable(arm)))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Objective:
-    """The attacked twin's laws and rows drawn to the clean twin's, plus answers and items to keep."""
+    """Laws and rows of the attacked twin drawn to the clean one's; answers; what to keep."""
 
     row: int | None = None
     """Row that is to be the same; null takes the last, from which every law is made."""

@@ -1,9 +1,9 @@
 """Preference defence: under attack, the right answer rather than what the hidden order asks for.
 
 Chen et al., CCS 2025 (SecAlign), by direct preference optimisation (Rafailov et al. 2023, arXiv
-2305.18290): with y the right answer, z the obeying one and Δ = S_policy − S_reference of an answer's
-log-probability given the attacked prompt, mean −log σ(β (Δ(y) − Δ(z))) + w_answer · mean −log p(y)
-+ w_keep · keep.
+2305.18290): with y the right answer, z the obeying one and Δ = S_policy − S_reference, S the
+log-probability of an answer given the attacked prompt, mean −log σ(β (Δ(y) − Δ(z))) + w_answer ·
+mean −log p(y) + w_keep · keep.
 """
 
 from __future__ import annotations
