@@ -59,6 +59,7 @@ class Edit:
         from residue.models.lean import lean_peft
 
         every = self.targets == ("all-linear",)
+        expected = expected_count(model, self.rank, self.targets)
         config = lean_peft().LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
@@ -71,7 +72,6 @@ class Edit:
             torch.manual_seed(seed)
             adapter = Adapter(model, config, place)
         made = sum(weight.numel() for weight in adapter.parameters().values())
-        expected = expected_count(model, self.rank, self.targets)
         if made != expected:
             adapter.detach()
             raise ValueError(
