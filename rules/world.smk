@@ -20,7 +20,9 @@ rule build_decks:
     resources:
         gpu=0,
     params:
-        spec=spec_of(world=PLAN.items_world()),
+        spec=spec_of(
+            world=PLAN.items_world(), order_items=PLAN.section("orders")["items"]
+        ),
         code=code_of("build_decks"),
         io=io_of,
     shell:

@@ -62,10 +62,10 @@ from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
 from residue.world.injection.defence import defence_data
+from residue.world.injection.items import orders_deck
 from residue.world.items import facts_deck
 from residue.world.jsonl import Fault
 from residue.world.lens_items import lens_deck
-from residue.world.orders import orders_deck
 from residue.world.own_decks import fault_table
 
 ROOT = Path(__file__).resolve().parents[2]

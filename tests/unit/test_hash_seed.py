@@ -92,6 +92,7 @@ def spec(plan: Plan) -> str:
         "source": "embedded",
         "own": False,
         "depth": plan.compared(),
+        "order_items": plan.section("orders")["items"],
         "defence": plan.section("orders")["defence"],
     }
     return provenance.canonical(slices | more | {"wildcards": {"lens": "final_norm"}})
