@@ -173,8 +173,7 @@ def head_files(pair, role):
 
 def has_own_head(arm):
     """Whether an edit of the arm changes norms or unembedding."""
-    steps = () if arm in UNEDITED else PLAN.config.arms[arm].steps
-    return any(step.changes_head() for step in steps)
+    return any(step.changes_head() for step in PLAN.steps_of(arm))
 
 
 def arm_head(wildcards):
@@ -196,10 +195,7 @@ def role_head(wildcards):
 def edit_methods(wildcards):
     """Method files that attach an arm's edits, and what an attack put on top of them."""
     condition = getattr(wildcards, "condition", PLAIN)
-    found = set()
-    if wildcards.arm not in UNEDITED:
-        steps = PLAN.config.arms[wildcards.arm].steps
-        found |= {(EDITS, step.edit["name"]) for step in steps}
+    found = {(EDITS, step.edit["name"]) for step in PLAN.steps_of(wildcards.arm)}
     if condition != PLAIN:
         attack = PLAN.config.conditions[PLAN.attack_of(condition)]
         found |= {(EDITS, name) for name in attack.built().EDITS}

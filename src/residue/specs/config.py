@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import methods
-from residue.specs.arms import ArmSpec, default_arms
+from residue.specs.arms import ArmSpec, StepSpec, default_arms
 from residue.specs.claims import (
     ClaimSpec,
     EstimandSpec,
@@ -125,6 +125,7 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
+        self._check_after()
         self._check_conditions()
         self._check_arms("witness.arms", self.witness.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
@@ -174,8 +175,32 @@ class Config:
 
     def _removable(self, arm: str) -> list[bool]:
         """Which steps of an arm can be taken off by whoever holds its files."""
-        steps = self.arms[arm].steps if arm in self.arms else ()
-        return [step.built_edit().REMOVABLE for step in steps]
+        return [step.built_edit().REMOVABLE for step in self.steps_of(arm)]
+
+    def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
+        """Every step between the base and an arm, those of arms before it included."""
+        if arm not in self.arms:
+            return ()
+        own = self.arms[arm]
+        return (self.steps_of(own.after) if own.after else own.given_steps()) + own.steps
+
+    def _check_after(self) -> None:
+        for name, arm in self.arms.items():
+            seen, at = {name}, arm.after
+            while at is not None:
+                where = f"arms.{name}.after"
+                if at not in self.arms or self.arms[at].records:
+                    raise SpecError(where, f"'{at}' is no edited arm of this run with weights.")
+                if at in seen:
+                    raise SpecError(where, f"'{at}' comes after itself; break the circle.")
+                seen.add(at)
+                at = self.arms[at].after
+            before = self.arms[arm.after].seeds if arm.after else ()
+            odd = sorted(set(arm.seeds) - set(before))
+            if odd and len(before) > 1:
+                raise SpecError(
+                    f"arms.{name}.seeds", f"'{arm.after}' has no seed {odd[0]}; name its seeds."
+                )
 
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
         for arm in arms:
@@ -231,6 +256,22 @@ class Plan:
     def section(self, name: str) -> Any:
         """A section as JSON values, all defaults written out."""
         return plain(getattr(self.config, name))
+
+    def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
+        """Every step between the base and an arm; base and oracle have none."""
+        return self.config.steps_of(arm)
+
+    def edited(self) -> dict[str, ArmSpec]:
+        """The arms that have a model."""
+        return {name: arm for name, arm in self.config.arms.items() if not arm.records}
+
+    def before(self, arm: str, seed: int) -> tuple[str, int] | None:
+        """The arm, and its seed, on whose steps an arm's stand."""
+        name = self.config.arms[arm].after
+        if name is None:
+            return None
+        seeds = self.config.arms[name].seeds
+        return name, seed if seed in seeds else seeds[0]
 
     def listed(self, name: str) -> list[dict[str, Any]]:
         """A section of named entries as a list that keeps the config's order."""
