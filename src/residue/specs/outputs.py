@@ -46,11 +46,17 @@ class Outputs:
     """The set that its items are of, where no line and no name of a metric says it and the run has
     no deck of its own."""
     columns: OutputColumns = OutputColumns()
-    """Keys of its lines, where it is JSONL."""
+    """Keys of its lines; of an inspect log those of a sample's metadata, of lm_eval those of the
+    document."""
+    rows_per_cluster: int = 0
+    """Items in a row that belong together, where nothing names the cluster (TOFU: 20 per author);
+    0 takes every item for itself. Read of an EVAL.json."""
 
     def __post_init__(self) -> None:
         if not self.file:
             raise SpecError("file", "is empty; name a file of outputs.")
+        if self.rows_per_cluster < 0:
+            raise SpecError("rows_per_cluster", "must not be negative; 0 takes each item alone.")
 
     def path(self, seed: int) -> str:
         """The file of a seed."""
