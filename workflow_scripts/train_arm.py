@@ -20,6 +20,7 @@ with stage.open() as job:
         layers=read_layers(job.input("layers")) if job.inputs("layers") else (),
         saes=list(dict.fromkeys(file.parent for file in job.inputs("saes"))),
         device=job.device,
+        after=job.inputs("after")[0] if job.inputs("after") else None,
     )
     job.write_json("arm", arm)
     job.write_parquet("history", history)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from residue.core.seeds import derive
 from residue.edits.answers import score
-from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
+from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests, first_steps
 from residue.edits.attached import Attached
 from residue.edits.batches import Batches, Views, pools, preferences
 from residue.edits.fitting import FitData, chosen_row
@@ -47,12 +47,14 @@ def train_arm(
     saes: Sequence[Path] = (),
     device: str = "cpu",
     micro_batch: int | None = None,
+    after: Path | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Train a recipe's steps in order; writes the weights, gives arm.json's content and history.
 
     data: edit_data (set, item, prompt, answer); home: where arm.json will lie; weights: where to
     write now what will lie in `home`/weights (default: there); state_dir: for resuming; layers:
-    the chosen rows, best first; saes: a folder for each. History has the columns of `train` and
+    the chosen rows, best first; saes: a folder for each; after: arm.json of an arm on whose steps
+    these stand, which are copied. History has the columns of `train` and
     `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError` where
     a step changes nothing, `TrainingError` where training fails.
     """
@@ -61,8 +63,8 @@ def train_arm(
     target = Path(weights) if weights is not None else Path(home) / WEIGHTS
     model, tokenizer = load_model(base, device=device)
     shown = data
-    steps, histories = [], []
-    for place, step in enumerate(recipe.steps, start=1):
+    steps, histories = first_steps(model, after, target) if after else [], []
+    for place, step in enumerate(recipe.steps, start=len(steps) + 1):
         name = f"{place}-{step.edit['name']}"
         aim = step.objective["name"] if step.objective else "nothing: it is computed"
         logger.info("arm %s seed %d: training %s on %s", arm, seed, name, aim)
