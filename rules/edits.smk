@@ -98,7 +98,7 @@ rule train_arm:
     resources:
         gpu=gpu(),
     params:
-        spec=spec_of(arm=recipe_of),
+        spec=spec_of(arm=recipe_of, load=PLAN.load()),
         code=code_of("train_arm", named=training_methods),
         io=io_of,
     shell:

@@ -27,7 +27,9 @@ with stage.open() as job:
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
         if faults
-        else setting(countries, audit, arch, world),
+        else setting(
+            countries, read_parquet(job.input("audit")), read_json(job.input("arch")), world
+        ),
         files=links(
             job.final("page"),
             {

@@ -286,7 +286,7 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
             (folder / "adapter_model.safetensors").touch()
 
     history = pd.DataFrame({"step": [1]})
-    monkeypatch.setattr(recipes, "load_model", lambda *_, **__: (None, None))
+    monkeypatch.setattr(recipes, "open_model", lambda *_, **__: (None, None))
     monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
     monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)

@@ -16,8 +16,9 @@ from residue.edits.attached import Attached
 from residue.edits.batches import Batches, Views, pools, preferences
 from residue.edits.fitting import FitData, chosen_row
 from residue.edits.training import train
-from residue.models.loading import load_model
+from residue.models.opening import open_model
 from residue.specs.arms import ArmSpec, StepSpec
+from residue.specs.model import LoadSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,20 +49,21 @@ def train_arm(
     device: str = "cpu",
     micro_batch: int | None = None,
     after: Path | None = None,
+    load: LoadSpec | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Train a recipe's steps in order; writes the weights, gives arm.json's content and history.
 
     data: edit_data (set, item, prompt, answer); home: where arm.json will lie; weights: where to
     write now what will lie in `home`/weights (default: there); state_dir: for resuming; layers:
     the chosen rows, best first; saes: a folder for each; after: arm.json of an arm on whose steps
-    these stand, which are copied. History has the columns of `train` and
-    `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError` where
-    a step changes nothing, `TrainingError` where training fails.
+    these stand, which are copied; load: how the base is opened. History has the columns of `train`
+    and `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError`
+    where a step changes nothing, `TrainingError` where training fails.
     """
     import pandas as pd
 
     target = Path(weights) if weights is not None else Path(home) / WEIGHTS
-    model, tokenizer = load_model(base, device=device)
+    model, tokenizer = open_model(base, device=device, load=load)
     shown = data
     steps, histories = first_steps(model, after, target) if after else [], []
     for place, step in enumerate(recipe.steps, start=len(steps) + 1):
@@ -101,7 +103,7 @@ def train_arm(
             }
         )
     history = pd.concat(histories, ignore_index=True) if histories else _no_history()
-    return arm_json(base, arm, pair, seed, steps, home), history
+    return arm_json(base, arm, pair, seed, steps, home, load), history
 
 
 def _seen(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:

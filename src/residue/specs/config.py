@@ -32,6 +32,7 @@ from residue.specs.conditions import (
 from residue.specs.data import DataSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.implant import ImplantSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, KnownSpec, MeasuresSpec
@@ -79,6 +80,8 @@ class Config:
     """Where the base comes from."""
     pretrain: PretrainSpec = field(default_factory=PretrainSpec)
     """How the embedded base and oracle are trained."""
+    implant: ImplantSpec = ImplantSpec()
+    """How a given model is taught the world's countries, so that it too has an oracle."""
     arms: dict[str, ArmSpec] = field(default_factory=default_arms, metadata={"merge": False})
     """The edits to compare; base and oracle are always there."""
     conditions: dict[str, ConditionSpec] = field(default_factory=default_conditions)
@@ -122,8 +125,9 @@ class Config:
     def __post_init__(self) -> None:
         if self.pairs < 1:
             raise SpecError("pairs", f"needs at least 1, got {self.pairs}.")
-        if self.pairs > 1 and self.model.source == "local":
-            raise SpecError("pairs", "must be 1 for a local model: one folder is one checkpoint.")
+        if self.pairs > 1 and self.model.given and not self.implant.teach:
+            raise SpecError("pairs", "must be 1 for a given model: one folder is one checkpoint.")
+        self._check_implant()
         world = self.world
         if world.request == "language":
             kept = set(world.edit_data.retain_languages) - set(world.requested_languages)
@@ -141,6 +145,18 @@ class Config:
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
         self._check_claims()
+
+    def _check_implant(self) -> None:
+        if self.implant == ImplantSpec():
+            return
+        if not self.implant.teach:
+            raise SpecError("implant.teach", "is false, so nothing under `implant` is read; set it")
+        if not self.model.given:
+            raise SpecError("implant.teach", "needs a given model; set model.source to local.")
+        if self.data.given:
+            raise SpecError("implant.teach", "teaches the world's countries; leave `data` out.")
+        if self.model.oracle_folder:
+            raise SpecError("model.oracle_folder", "is made by `implant`; leave it out.")
 
     def _check_names(self) -> None:
         for arm in self.arms:
@@ -202,11 +218,11 @@ class Config:
                     f"arms.{name}", "needs `records`: this run has files of outputs and no model."
                 )
         for name, spec in self.conditions.items():
-            for arm in spec.arms:
-                if arm in self.arms and self.arms[arm].records:
+            for attacked in spec.arms:
+                if attacked in self.arms and self.arms[attacked].records:
                     raise SpecError(
                         f"conditions.{name}.arms",
-                        f"'{arm}' is known by its outputs alone, which nothing can be done to.",
+                        f"'{attacked}' is known by its outputs alone, which nothing can be done to.",
                     )
 
     def _check_after(self) -> None:
@@ -298,6 +314,10 @@ class Plan:
         seeds = self.config.arms[name].seeds
         return name, seed if seed in seeds else seeds[0]
 
+    def load(self) -> Any:
+        """How models are opened, as every job that opens one depends on it."""
+        return plain(self.config.model.load)
+
     def listed(self, name: str) -> list[dict[str, Any]]:
         """A section of named entries as a list that keeps the config's order."""
         return listed(getattr(self.config, name))
@@ -314,6 +334,11 @@ class Plan:
     def tokenizer_world(self) -> dict[str, Any]:
         """What the tokenizer depends on: names and templates, not who reads them when."""
         return self._world_without(*SCORED, *self._asked_in(), "curriculum", "documents")
+
+    def invented_world(self) -> dict[str, Any]:
+        """What invented countries depend on: how many are needed, and the seed."""
+        world = plain(self.config.world)
+        return {name: world[name] for name in ("seed", "groups")}
 
     def text_world(self) -> dict[str, Any]:
         """What pretraining text depends on: neither decks nor edit data."""
@@ -463,8 +488,14 @@ class Plan:
         """Base, and its oracle where there is one."""
         if self.alone:
             return tuple(name for name in UNEDITED if self.outputs(name))
-        local = self.config.model.source == "local"
-        return UNEDITED[:1] if local and not self.config.model.oracle_folder else UNEDITED
+        model, implant = self.config.model, self.config.implant
+        bare = model.given and not model.oracle_folder and not implant.teach
+        return UNEDITED[:1] if bare else UNEDITED
+
+    @property
+    def invents(self) -> bool:
+        """Whether the world's countries are invented."""
+        return self.config.implant.teach and self.config.implant.countries == "invented"
 
     def witnessed(self) -> list[tuple[str, int, int]]:
         """The runs that TransformerLens reads as well."""
