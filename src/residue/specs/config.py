@@ -32,6 +32,7 @@ from residue.specs.conditions import (
 from residue.specs.data import DataSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.headlines import HeadlineSpec, default_headlines
 from residue.specs.implant import ImplantSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
@@ -117,6 +118,8 @@ class Config:
     """What is estimated, by name; entries add to or change the defaults."""
     claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
     """What is claimed, by name; entries add to or change the defaults."""
+    headlines: dict[str, HeadlineSpec] = field(default_factory=default_headlines)
+    """Which claims must hold together, by name; entries add to or change the defaults."""
     report: ReportSpec = field(default_factory=ReportSpec)
     """The page."""
     compute: ComputeSpec = field(default_factory=ComputeSpec)
@@ -286,6 +289,16 @@ class Config:
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
                 )
             self._check_arms(f"claims.{name}.arms", claim.arms)
+        for name, headline in self.headlines.items():
+            if name in self.claims:
+                raise SpecError(f"headlines.{name}", "is the name of a claim; choose another.")
+            # A claim of the default that was taken out leaves the headline open, and its row says
+            # so; any other name is a slip.
+            for part in headline.parts:
+                if part not in (*self.claims, *default_claims()):
+                    raise SpecError(
+                        f"headlines.{name}.parts", f"'{part}' is not under claims; add it there."
+                    )
 
 
 @dataclass(frozen=True)
@@ -372,6 +385,10 @@ class Plan:
             return {"files": list(dict.fromkeys(files)), "requested_languages": []}
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
+
+    def judged(self) -> list[str]:
+        """Estimands that decide a claim."""
+        return sorted({claim.estimand for claim in self.config.claims.values()})
 
     def requested(self) -> list[str]:
         """The languages in which the edit is asked to forget; of users' data none means all."""
