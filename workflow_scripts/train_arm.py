@@ -12,6 +12,7 @@ with stage.open() as job:
         job.inputs("model")[0].parent,
         job.spec("arm", ArmSpec),
         read_parquet(job.input("edit_data")),
+        read_parquet(job.input("defence")) if job.inputs("defence") else None,
         arm=job.wildcard("arm"),
         pair=int(job.wildcard("pair")),
         seed=int(job.wildcard("seed")),

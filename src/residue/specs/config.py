@@ -225,7 +225,7 @@ class Config:
                 if attacked in self.arms and self.arms[attacked].records:
                     raise SpecError(
                         f"conditions.{name}.arms",
-                        f"'{attacked}' is known by its outputs alone, which nothing can be done to.",
+                        f"'{attacked}' is known by its outputs alone; nothing can be done to it.",
                     )
 
     def _check_after(self) -> None:
