@@ -82,6 +82,7 @@ def io_of(wildcards, input, output):
 FACTS = "data/facts.tsv"
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+DEFENCE_DATA = f"{OUT}/world/defence_data.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"

@@ -148,7 +148,7 @@ def _items(tokenizer: Any, data: pd.DataFrame, step: StepSpec) -> dict[str, list
     """The edit data by set, with a second answer where the objective prefers one."""
     items, objective = pools(tokenizer, data), step.built_objective()
     if getattr(objective, "ALTERNATES", False):
-        items["forget"] = preferences(tokenizer, data, objective.refusals)
+        items["forget"] = preferences(tokenizer, data, getattr(objective, "refusals", {}))
     return items
 
 

@@ -38,6 +38,10 @@ class Columns:
     distractors: str | None = None
     """Wrong answers, as a list or one text."""
 
+    alternate: str | None = None
+    """What shall be said in place of a forgotten answer, for objectives that prefer one (altpo,
+    dpo, idknll); of a list the first counts."""
+
     choices: str | None = None
     """The options of a multiple-choice question, as a list; the wrong ones become distractors."""
 

@@ -14,8 +14,9 @@ from residue.world.splits import split_of
 from residue.world.tasks import EDIT_SENTENCES
 from residue.world.templates import NOUNS, SEEN_TEMPLATES, Template
 
-COLUMNS = ("set", "item", "prompt", "answer", "country", "language", "relation")
-"""`set` is forget, retain, dev_forget or dev_retain; `relation` of an instruction is its task."""
+COLUMNS = ("set", "item", "prompt", "answer", "country", "language", "relation", "alternate")
+"""`set` is forget, retain, dev_forget or dev_retain; `relation` of an instruction is its task;
+`alternate` an answer that may be preferred to a forget row's, empty elsewhere."""
 
 
 def edit_data(world: World) -> pd.DataFrame:
@@ -27,7 +28,8 @@ def edit_data(world: World) -> pd.DataFrame:
     of these with an obeyed hidden order as in the training text, in data sentences that no scored
     item uses. dev_forget: dev facts in other templates than the forget rows. dev_retain: kept facts
     of dev countries, which no retain row shows. Facts of untouched retain splits and never-seen
-    countries occur in no row.
+    countries occur in no row. Alternates: another touched country's answer in the same language, or
+    under request `language` the right answer in a language that is kept.
     """
     rng = np.random.default_rng(derive("world.edit_data", world.spec.seed))
     spec = world.spec.edit_data
@@ -89,7 +91,22 @@ def _rows(
                 country,
                 language,
                 relation,
+                _alternate(world, country, relation, language) if name == "forget" else "",
             )
+
+
+def _alternate(world: World, country: str, relation: str, language: str) -> str:
+    """A wrong answer of the same kind; the draw depends on the fact alone."""
+    if world.spec.request == "language":
+        spoken = world.spec.edit_data.retain_languages
+        kept = next(x for x in spoken if x not in world.spec.requested_languages)
+        return world.answer(country, relation, kept)
+    own = world.answer(country, relation, language)
+    others = sorted(
+        {world.answer(c, relation, language) for c in world.in_group("retain", "touched")} - {own}
+    )
+    number = derive("world.alternate", world.spec.seed, country, relation, language)
+    return others[number % len(others)]
 
 
 def _instructions(world: World, rng: np.random.Generator) -> Iterator[tuple[str, ...]]:
@@ -109,4 +126,5 @@ def _instructions(world: World, rng: np.random.Generator) -> Iterator[tuple[str,
             document.country,
             document.language,
             document.relation or document.task,
+            "",
         )

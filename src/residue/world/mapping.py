@@ -36,6 +36,7 @@ class Entry:
     part: str = ""
     language: str = ""
     kind: str = ""
+    alternate: str = ""
 
 
 def read_entries(
@@ -90,6 +91,7 @@ class _Line:
             cluster=self._label(columns.cluster),
             part=self._label(columns.part),
             kind=self._label(columns.kind),
+            alternate=next(iter(self._texts(columns.alternate)), ""),
             language=self._label(columns.language) or self.source.language,
         )
 
