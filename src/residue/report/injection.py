@@ -195,7 +195,7 @@ def _estimated(
     own: pd.DataFrame, base: pd.DataFrame | None, statistic: str, statistics: StatisticsSpec
 ) -> Estimate:
     if not len(own) or (base is not None and not len(base)):
-        nothing = {name: 0 for name in _COUNTS}
+        nothing = dict.fromkeys(_COUNTS, 0)
         return Estimate(statistic, math.nan, math.nan, math.nan, statistics.level, **nothing,
                         seed_values=(), method="none", note="no such item was measured")  # fmt: skip
     return estimate(own, "country", base, statistic, statistics)
