@@ -81,8 +81,9 @@ class Fed:
 
 
 def fed_by(shown: Shown, step: StepSpec, model: Any) -> Fed:
-    """The items of a step: edit data, with a second answer where the objective prefers one, or
-    defence data."""
+    """The items of a step: defence data, or edit data, with a second answer where the objective
+    prefers one, and with made-up items among the kept ones where these are only held as they were,
+    not taught."""
     if step.fed_from() == DEFENCE_DATA:
         rows = shown.given()
         longest = getattr(model.config, "max_position_embeddings", None)
@@ -90,6 +91,8 @@ def fed_by(shown: Shown, step: StepSpec, model: Any) -> Fed:
         return Fed(items, {}, dev_of(items, rows, step.train.allowed_loss))
     seen = rows_for(shown.data, step)
     items, objective = pools(shown.tokenizer, seen), step.built_objective()
+    if getattr(objective, "retain", None) == "kl":
+        items["retain"] = [*items["retain"], *items.get("made_up", [])]
     if getattr(objective, "ALTERNATES", False):
         items["forget"] = preferences(shown.tokenizer, seen, getattr(objective, "refusals", {}))
     return Fed(items, {name: items[name] for name in DEV_SETS if name in items})

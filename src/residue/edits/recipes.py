@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from residue.core.seeds import derive
 from residue.edits.answers import score
-from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
+from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests, first_steps
 from residue.edits.attached import Attached
 from residue.edits.batches import Batches, Views, pools
 from residue.edits.feed import DEV_SETS, Fed, Shown, fed_by, rows_for
@@ -19,8 +19,9 @@ from residue.edits.fitting import FitData, chosen_row
 from residue.edits.projection import Projection, fresh_projection
 from residue.edits.training import train
 from residue.models.blocks import describe
-from residue.models.loading import load_model
+from residue.models.opening import open_model
 from residue.specs.arms import ArmSpec, StepSpec
+from residue.specs.model import LoadSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,23 +49,26 @@ def train_arm(
     saes: Sequence[Path] = (),
     device: str = "cpu",
     micro_batch: int | None = None,
+    after: Path | None = None,
+    load: LoadSpec | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Train a recipe's steps in order; writes the weights, gives arm.json's content and history.
 
     data: edit_data (set, item, prompt, answer); defence: defence_data, for objectives that are fed
     from it; home: where arm.json will lie; weights: where to
     write now what will lie in `home`/weights (default: there); state_dir: for resuming; layers:
-    the chosen rows, best first; saes: a folder for each. History has the columns of `train` and
-    `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError` where
-    a step changes nothing, `TrainingError` where training fails.
+    the chosen rows, best first; saes: a folder for each; after: arm.json of an arm on whose steps
+    these stand, which are copied; load: how the base is opened. History has the columns of `train`
+    and `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError`
+    where a step changes nothing, `TrainingError` where training fails.
     """
     import pandas as pd
 
     target = Path(weights) if weights is not None else Path(home) / WEIGHTS
-    model, tokenizer = load_model(base, device=device)
+    model, tokenizer = open_model(base, device=device, load=load)
     shown = Shown(tokenizer, data, defence)
-    steps, histories = [], []
-    for place, step in enumerate(recipe.steps, start=1):
+    steps, histories = first_steps(model, after, target) if after else [], []
+    for place, step in enumerate(recipe.steps, start=len(steps) + 1):
         name = f"{place}-{step.edit['name']}"
         extra: Projection | None = None
         aim = step.objective["name"] if step.objective else "nothing: it is computed"
@@ -108,7 +112,7 @@ def train_arm(
             }
         )
     history = pd.concat(histories, ignore_index=True) if histories else _no_history()
-    return arm_json(base, arm, pair, seed, steps, home), history
+    return arm_json(base, arm, pair, seed, steps, home, load), history
 
 
 def require_effect(

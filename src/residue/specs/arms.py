@@ -10,9 +10,13 @@ from typing import Annotated, Any, Literal
 from residue.core import methods
 from residue.specs import fields
 from residue.specs.fields import Named, SpecError
+from residue.specs.outputs import Outputs
 
 EDITS = "edits.methods"
 OBJECTIVES = "edits.objectives"
+GIVEN = ("model", "adapter", "records")
+"""Keys of an arm that others made."""
+DEFAULT_SEEDS = (0, 1, 2)
 ROLES = ("forget", "retain", "pair", "twin", "keep")
 """What the items of a batch may be there for: `twin` and `keep` are a defence's."""
 EDIT_DATA, DEFENCE_DATA = "edit", "defence"
@@ -186,15 +190,27 @@ class StepSpec:
 
 @dataclass(frozen=True)
 class ArmSpec:
-    """One experimental condition: edit steps on the base, in order, trained once per seed."""
+    """One experimental condition: edit steps on the base, trained once per seed, or what others
+    made of it."""
 
     steps: tuple[StepSpec, ...] = field(default_factory=lambda: (StepSpec(),))
     """The edits, first to last; each is trained on top of those before it."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = DEFAULT_SEEDS
     """Training seeds; every seed is a model of its own, and intervals need at least three."""
+    after: str | None = None
+    """Name of an arm whose finished edit these steps come after, seed by seed; one that has a
+    single seed serves all."""
+    model: str | None = None
+    """Folder of a whole model that others edited, of the base's architecture; takes the steps'
+    place. With ``{seed}`` in the path each seed has a folder of its own, else there is one."""
+    adapter: str | None = None
+    """Folder of a LoRA adapter that others trained on the base, as `peft` saves it; as `model`."""
+    records: tuple[Outputs, ...] = ()
+    """Files of what a model said, where the model itself is not there; as `model`."""
 
     def __post_init__(self) -> None:
-        if not self.steps:
+        self._check_made_by_others()
+        if not self.steps and self.trained:
             raise SpecError("steps", "is empty, which is the base itself; add at least one step.")
         if not self.seeds:
             raise SpecError("seeds", "is empty, so nothing would be trained; write e.g. [0, 1, 2].")
@@ -202,6 +218,50 @@ class ArmSpec:
             raise SpecError("seeds", "must not be negative; count from 0.")
         if len(set(self.seeds)) < len(self.seeds):
             raise SpecError("seeds", "holds a seed twice; each may stand once.")
+
+    def _check_made_by_others(self) -> None:
+        given = [name for name in ("after", *GIVEN) if getattr(self, name)]
+        if len(given) > 1:
+            raise SpecError(given[1], f"stands beside '{given[0]}'; an arm begins in one way.")
+        if self.trained:
+            return
+        if self.steps != (StepSpec(),):
+            raise SpecError(
+                "steps",
+                f"stand beside '{given[0]}'; leave them out, or train them in another arm with "
+                "`after:` this one.",
+            )
+        object.__setattr__(self, "steps", ())
+        if self.seeds == DEFAULT_SEEDS and not self._has_folder_per_seed():
+            object.__setattr__(self, "seeds", (0,))
+        if len(self.seeds) > 1 and not self._has_folder_per_seed():
+            raise SpecError(
+                "seeds", f"need a file or folder each; write {{seed}} in the path of `{given[0]}`."
+            )
+
+    def _has_folder_per_seed(self) -> bool:
+        paths = [self.model, self.adapter, *(each.file for each in self.records)]
+        return any("{seed}" in path for path in paths if path)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the steps are made here; else what others made is taken as it is."""
+        return not self.kind
+
+    @property
+    def kind(self) -> str:
+        """Which of the keys says what others made; empty where nothing does."""
+        return next((name for name in GIVEN if getattr(self, name)), "")
+
+    def folder(self, seed: int) -> str:
+        """The folder of a model or adapter that others made."""
+        return (self.model or self.adapter or "").replace("{seed}", str(seed))
+
+    def given_steps(self) -> tuple[StepSpec, ...]:
+        """The step that a model or adapter of others amounts to, once it is taken over."""
+        if self.model:
+            return (StepSpec(edit="full"),)
+        return (StepSpec(edit="lora"),) if self.adapter else ()
 
 
 def normal(key: str, folder: str, kind: str, reference: Any) -> dict[str, Any]:
