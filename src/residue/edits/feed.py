@@ -12,7 +12,7 @@ from residue.edits.arms import ArmError
 from residue.edits.attached import Attached
 from residue.edits.batches import ATTACKED, Views, pools, preferences
 from residue.edits.looks import Dev, dev_of
-from residue.specs.arms import DEFENCE_DATA, StepSpec
+from residue.specs.arms import StepSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +42,9 @@ class Shown:
             self.tokenizer, self.data.assign(prompt=self.data["prompt"].map(edit.prompt)), defence
         )
 
-    def targets(self, source: str) -> list[Views]:
-        """Some of the items that an edit made from a source is to change."""
-        if source != DEFENCE_DATA:
+    def targets(self, step: StepSpec) -> list[Views]:
+        """Some of the items that a step's edit is to change."""
+        if not step.defends():
             return pools(self.tokenizer, self.data)["forget"][:LOOKED_AT]
         rows = self.given()
         some = rows[rows["set"] == "twin"].head(LOOKED_AT)
@@ -84,7 +84,7 @@ def fed_by(shown: Shown, step: StepSpec, model: Any) -> Fed:
     """The items of a step: defence data, or edit data, with a second answer where the objective
     prefers one, and with made-up items among the kept ones where these are only held as they were,
     not taught."""
-    if step.fed_from() == DEFENCE_DATA:
+    if step.defends():
         rows = shown.given()
         longest = getattr(model.config, "max_position_embeddings", None)
         items = defence_pools(shown.tokenizer, rows, longest)

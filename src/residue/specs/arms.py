@@ -19,8 +19,9 @@ GIVEN = ("model", "adapter", "records")
 DEFAULT_SEEDS = (0, 1, 2)
 ROLES = ("forget", "retain", "pair", "twin", "keep")
 """What the items of a batch may be there for: `twin` and `keep` are a defence's."""
-EDIT_DATA, DEFENCE_DATA = "edit", "defence"
-"""What an objective is fed from: facts to forget and keep, or attacked prompts and their twins."""
+DEFENCE = "defence"
+"""`DATA` of an objective that is fed from attacked prompts and their twins; others are from facts
+to forget and to keep."""
 
 
 @dataclass(frozen=True)
@@ -149,21 +150,21 @@ class StepSpec:
                 f"train.batch.{absent[0]}",
                 f"is needed by the objective '{objective['name']}'; say how many per update.",
             )
-        if self.train.choose == "best" and self.fed_from() != DEFENCE_DATA:
+        if self.train.choose == "best" and not self.defends():
             raise SpecError(
                 "train.choose", f"best is for defences; '{objective['name']}' stops by stop_at."
             )
-        if self.train.stop_at is not None and self.fed_from() == DEFENCE_DATA:
+        if self.train.stop_at is not None and self.defends():
             raise SpecError(
                 "train.stop_at", "looks at dev forget items; a defence uses choose and patience."
             )
 
-    def fed_from(self) -> str:
-        """Which data the step is made from: `EDIT_DATA` or `DEFENCE_DATA`."""
+    def defends(self) -> bool:
+        """Whether the objective is fed from defence data."""
         if self.objective is None:
-            return EDIT_DATA
+            return False
         kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
-        return str(getattr(kind, "DATA", EDIT_DATA))
+        return getattr(kind, "DATA", "") == DEFENCE
 
     def built_edit(self) -> Any:
         """The `Edit` of the named file, with its options."""
@@ -304,7 +305,7 @@ def default_arms() -> dict[str, ArmSpec]:
     )
     defence = StepSpec(
         objective="invariant",
-        train=TrainSpec(batch={"twin": 20, "keep": 20}, choose="best"),
+        train=TrainSpec(batch={"twin": 20, "keep": 20}, check_every=10, choose="best"),
     )
     return {
         "npo": ArmSpec(),
@@ -313,6 +314,18 @@ def default_arms() -> dict[str, ArmSpec]:
         "suppressor": _computed("suppress_answers"),
         "destroyed": _computed("destroy"),
     }
+
+
+def own_arms(arms: Mapping[str, ArmSpec]) -> dict[str, ArmSpec]:
+    """The arms of a run on users' data, which hold no hidden orders: the default story without its
+    defence; `SpecError` for a defence that the config names."""
+    defences = [name for name, arm in arms.items() if any(step.defends() for step in arm.steps)]
+    if defences and arms != default_arms():
+        raise SpecError(
+            f"arms.{defences[0]}",
+            "is a defence, and users' data hold no hidden orders to train it on; leave it out.",
+        )
+    return {name: arm for name, arm in arms.items() if name not in defences}
 
 
 def _computed(edit: str) -> ArmSpec:

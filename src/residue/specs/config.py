@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import methods
-from residue.specs.arms import ArmSpec, StepSpec, default_arms
+from residue.specs.arms import ArmSpec, StepSpec, default_arms, own_arms
 from residue.specs.claims import (
     ClaimSpec,
     EstimandSpec,
@@ -571,7 +571,7 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     """The typed config, or one sentence that names the key and the mend."""
     config = load(Config, data, "")
     if config.data.given or config.model.source == "records":
-        config = replace(config, claims=own_claims(config.claims))
+        config = replace(config, claims=own_claims(config.claims), arms=own_arms(config.arms))
     if config.model.source == "records" and config.measures.known == KnownSpec():
         # One wording each: nothing but the scored answer itself could say what the base knew.
         known = KnownSpec(least=0)
