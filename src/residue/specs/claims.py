@@ -272,7 +272,7 @@ def default_estimands() -> dict[str, EstimandSpec]:
         "instructions": EstimandSpec(
             title="Instructions without an attack, retain countries",
             metric="instruction_accuracy",
-            where={"split": RETAIN, "family": ("none",)},
+            where={"split": RETAIN, "family": ("none",), "style": ("plain",)},
             only_known=False,
         ),
         "orders_obeyed": EstimandSpec(
