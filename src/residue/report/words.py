@@ -16,6 +16,8 @@ KINDS = {
     "equivalent": ("±", "within ± margin"),
     "non_inferior": ("−", "above − margin"),
     "non_superior": ("+", "below + margin"),
+    "at_least": ("≥ ", "above the margin"),
+    "at_most": ("≤ ", "below the margin"),
 }
 _FACTORS = {"equivalent": "×÷", "non_inferior": "÷", "non_superior": "×"}
 WORDINGS = {"seen": "seen wordings", "held_out": "held-out wordings"}
