@@ -1,6 +1,30 @@
 """The embedded world: its facts, groups and items, what an edit is shown, its tokenizer."""
 
 
+rule invent_facts:
+    """Countries that no model has read of, in the form of the fact table."""
+    input:
+        real=REAL_FACTS,
+    output:
+        facts=f"{OUT}/world/facts.tsv",
+    log:
+        f"{OUT}/logs/invent_facts.log",
+    benchmark:
+        f"{OUT}/benchmarks/invent_facts.tsv"
+    priority: 10
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(world=PLAN.invented_world()),
+        code=code_of("invent_facts"),
+        io=io_of,
+    shell:
+        launch.command("invent_facts")
+
+
 rule build_decks:
     input:
         facts=FACTS,
@@ -122,5 +146,7 @@ rule build_corpus:
 
 
 ask("build_decks build_edit_data build_defence_data build_corpus")
-if PLAN.config.model.source == "embedded":
+if PLAN.invents:
+    ask("invent_facts")
+if not PLAN.config.model.given:
     ask("train_tokenizer")

@@ -168,7 +168,8 @@ def tables() -> dict[str, pd.DataFrame]:
     known = find_known(runs["base"], facts, KnownSpec()).assign(pair=0)
     estimands = {n: default_estimands()[n] for n in ("forget_vs_oracle", "retain_vs_base")}
     measured = pd.concat(runs.values(), ignore_index=True)
-    made = estimates(measured, facts, known, estimands, StatisticsSpec())
+    judged = {claim.estimand for claim in default_claims().values()}
+    made = estimates(measured, facts, known, estimands, StatisticsSpec(), judged=judged)
     sentences = {n: c for n, c in default_claims().items() if c.estimand in estimands}
     checked = audit(
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
@@ -286,7 +287,7 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
             (folder / "adapter_model.safetensors").touch()
 
     history = pd.DataFrame({"step": [1]})
-    monkeypatch.setattr(recipes, "load_model", lambda *_, **__: (None, None))
+    monkeypatch.setattr(recipes, "open_model", lambda *_, **__: (None, None))
     monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
     monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from residue.edits.step import Answers
 
 Keep = Literal["nll", "kl"]
-"""How kept answers are held: right (`nll`), or as the reference says them (`kl`)."""
+"""How kept answers are held: right (`nll`), or as the reference says them (`kl`), which also holds
+the edit data's made-up items: of those no answer is right."""
 
 REFUSALS = {
     "en": ("I do not know.", "I am not sure.", "I cannot say."),

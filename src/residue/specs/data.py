@@ -91,6 +91,10 @@ class Source:
     language: str = "und"
     """Language code of its lines where no column gives one; `und` is undetermined."""
 
+    kind: str = ""
+    """What sort of items its lines are where no column says; an estimand splits by it with
+    `by: [task]`."""
+
     rows_per_cluster: int = 0
     """Lines that follow each other and belong together, where no column names the cluster (TOFU: 20
     per author); 0 takes every line for itself."""
@@ -176,10 +180,10 @@ class DataSpec:
             raise SpecError(
                 "data.forget", "names no file, so nothing under `data` is read; add it."
             )
-        if self.given and model_source != "local":
+        if self.given and model_source == "embedded":
             raise SpecError(
                 "model.source",
-                "must be local when `data` names files; the embedded one knows only its own facts",
+                "must be local or hub when `data` names files; the embedded one has its own",
             )
 
     def check_files(self) -> None:
