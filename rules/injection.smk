@@ -7,7 +7,7 @@ def orders_records(name):
     """One record of the deck `orders` for every run, in their order."""
     return [
         f"{OUT}/records/{arm}/pair{pair}/seed{seed}/plain/orders/{name}.parquet"
-        for arm, pair, seed in PLAN.runs()
+        for arm, pair, seed in PLAN.modelled()
     ]
 
 
@@ -55,7 +55,7 @@ rule estimate_injection:
     resources:
         gpu=0,
     params:
-        spec=spec_of("statistics", "injection", runs=[list(run) for run in PLAN.runs()]),
+        spec=spec_of("statistics", "injection", runs=[list(run) for run in PLAN.modelled()]),
         code=code_of("estimate_injection"),
         io=io_of,
     shell:

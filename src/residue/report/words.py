@@ -58,6 +58,11 @@ def interval(low: float, high: float, *, signed: bool = False) -> str:
     return f"[{number(low, signed=signed)}, {number(high, signed=signed)}]"
 
 
+def is_difference(kind: str, statistic: str) -> bool:
+    """Whether a claim's number is a difference, which bears its sign; else a ratio or a level."""
+    return statistic != "perplexity" and kind not in ("at_least", "at_most")
+
+
 def margin(value: float, kind: str, statistic: str = "rate") -> str:
     """``±0.1`` for equivalence, ``−0.1`` for non-inferiority, ``+0.1`` for its mirror image.
 
