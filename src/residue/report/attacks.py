@@ -61,8 +61,8 @@ class Slice:
         if self.families is not None:
             rows = rows[rows["family"].isin(self.families)]
         if self.column == "held_out":
-            words = rows["held_out"].str.split(",")
-            return rows[[self.value in found for found in words]]
+            words = [text.split(",") for text in rows["held_out"]]
+            return rows[pd.Series([self.value in each for each in words], rows.index, dtype=bool)]
         return rows[rows[self.column] == self.value] if self.column else rows
 
 
