@@ -51,6 +51,7 @@ include: "rules/measures.smk"
 include: "rules/conditions.smk"
 include: "rules/depth.smk"
 include: "rules/meta.smk"
+include: "rules/injection.smk"
 include: "rules/report.smk"
 
 

@@ -65,9 +65,14 @@ rule write_page:
             rules.draw_figures.output.first_rows,
             *depth_figures(),
         ]
-        + recovery_files("report/figures/recovery.svg"),
+        + recovery_files("report/figures/recovery.svg")
+        + injection_files("report/figures/attack_plane.svg"),
         depth=rules.estimate_depth.output.depth if PLAN.reads_rows() else [],
         meta=rules.estimate_meta.output.meta if "oracle" in PLAN.unedited() else [],
+        injection=injection_files("tables/injection.parquet"),
+        certificate=injection_files("tables/certificate.parquet"),
+        judge=injection_files("tables/judge.parquet"),
+        escapes=injection_files("tables/escapes.parquet"),
     output:
         page=report(
             f"{OUT}/report/index.html",

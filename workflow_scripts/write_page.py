@@ -14,6 +14,8 @@ with stage.open() as job:
     arch = read_json(job.input("arch")) if job.inputs("arch") else None
     recovery, depth = job.inputs("recovery"), job.inputs("depth")
     meta = job.inputs("meta")
+    attacks = {name: job.inputs(name) for name in ("injection", "certificate", "judge", "escapes")}
+    tables = {name: read_parquet(paths[0]) for name, paths in attacks.items() if paths}
     page = Page(
         claims=read_parquet(job.input("claims")),
         estimates=estimates,
@@ -23,6 +25,7 @@ with stage.open() as job:
         figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
         depth=read_parquet(depth[0]) if depth else None,
         meta=read_parquet(meta[0]) if meta else None,
+        **tables,
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
@@ -39,6 +42,8 @@ with stage.open() as job:
             }
             | ({"What attacks bring back": recovery[0]} if recovery else {})
             | ({"Metrics on trial": meta[0]} if meta else {})
+            | ({"Under attack": attacks["injection"][0]} if attacks["injection"] else {})
+            | ({"Certificate": attacks["certificate"][0]} if attacks["certificate"] else {})
             | ({"Audit of the items": job.input("audit")} if audit is not None else {})
             | ({"Faults of the data files": faults[0]} if faults else {}),
         ),

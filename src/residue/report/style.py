@@ -62,6 +62,9 @@ th,td{text-align:left;padding:.32rem .9rem .32rem 0;vertical-align:top;white-spa
 border-bottom:1px solid var(--line)}
 thead th{font-weight:600;color:var(--muted);vertical-align:bottom}
 tbody th{font-weight:600}
+.heat{display:block;margin:-.1rem 0;padding:.1rem .4rem;border-radius:4px;
+background:color-mix(in srgb,var(--edit1) calc(.55*var(--share,0%)),transparent)}
+mark{background:color-mix(in srgb,var(--edit1) 30%,transparent);color:inherit}
 .long{white-space:normal;width:min(17rem,72vw)}
 td.number,th.number{text-align:right}
 td small,th small{color:var(--muted);font-weight:400}

@@ -15,6 +15,7 @@ SECTIONS = (
     "languages",
     "depth",
     "recovery",
+    "injection",
     "meta",
     "estimates",
     "method",

@@ -13,6 +13,7 @@ from residue.report.words import (
     MARKS,
     attainable,
     interval,
+    is_difference,
     margin,
     number,
     plural,
@@ -69,7 +70,7 @@ def _cell(row: dict[str, Any]) -> str:
     verdict, kind = str(row["verdict"]), str(row["kind"])
     where = f" · on {slice_name(row['slice'])}, the worst slice" if row["slice"] else ""
     seeds = [float(value) for value in row["seed_values"]]
-    ratio = row["statistic"] == "perplexity"
+    ratio, signed = row["statistic"] == "perplexity", is_difference(kind, row["statistic"])
     allowed = region(kind, row["margin"], row["statistic"])
     name = _words(row["claim"])
     if row["condition"] != "plain":
@@ -81,14 +82,20 @@ def _cell(row: dict[str, Any]) -> str:
     return (
         f'<div class="cell {escape(verdict)}"><span class="claim">{escape(name)}'
         f'</span><span class="verdict">{MARKS[verdict]} {escape(verdict)}</span>{drawn}'
-        f'<span class="value">{number(row["estimate"], signed=not ratio)} '
-        f"{interval(row['low'], row['high'], signed=not ratio)}</span>"
-        f'<span class="small">{"Ratio to" if ratio else "Difference from"} the '
-        f"{escape(row['reference'])}{escape(where)}. "
+        f'<span class="value">{number(row["estimate"], signed=signed)} '
+        f"{interval(row['low'], row['high'], signed=signed)}</span>"
+        f'<span class="small">{_against(row)}{escape(where)}. '
         f"Margin {margin(row['margin'], kind, row['statistic'])}; "
         f"attainable margin {attainable(row['attainable'])}.</span>"
         f'<span class="small">{escape(", ".join(_counts(row)))}</span></div>'
     )
+
+
+def _against(row: dict[str, Any]) -> str:
+    if row["reference"] == "none":
+        return "Level"
+    ratio = row["statistic"] == "perplexity"
+    return f"{'Ratio to' if ratio else 'Difference from'} the {escape(row['reference'])}"
 
 
 def _counts(row: dict[str, Any]) -> list[str]:
@@ -118,7 +125,8 @@ def _full_table(rows: list[dict[str, Any]]) -> str:
 
 
 def _full_row(row: dict[str, Any]) -> list[str]:
-    kind, signed = str(row["kind"]), row["statistic"] != "perplexity"
+    kind = str(row["kind"])
+    signed = is_difference(kind, row["statistic"])
     condition = "" if row["condition"] == "plain" else f" ({row['condition']})"
     span = interval(row["low"], row["high"], signed=signed)
     how = "; ".join(part for part in (row["method"], row["note"]) if part)
