@@ -1,6 +1,6 @@
 """Write the page: one file that opens offline."""
 
-from residue import stage
+from residue import account, stage
 from residue.core.artifacts import read_json, read_parquet
 from residue.report.page import INSTRUMENT_CHECK, Page, build, metric_titles
 from residue.report.setting import links, own_setting, setting
@@ -12,14 +12,18 @@ with stage.open() as job:
     countries, audit = read_parquet(job.input("countries")), read_parquet(job.input("audit"))
     arch, faults = read_json(job.input("arch")), job.inputs("faults")
     recovery, depth = job.inputs("recovery"), job.inputs("depth")
+    relearning, figures = job.inputs("relearning"), job.inputs("figures")
     page = Page(
         claims=read_parquet(job.input("claims")),
         estimates=estimates,
         estimands=job.specs("estimands", EstimandSpec),
         sentences=job.specs("claims", ClaimSpec),
         recovery=read_parquet(recovery[0]) if recovery else None,
-        figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
+        figures={path.stem: path.read_bytes() for path in figures},
         depth=read_parquet(depth[0]) if depth else None,
+        relearning=read_parquet(relearning[0]) if relearning else None,
+        # The one place that shows what is volatile; it stands in the manifests alone.
+        jobs=account.jobs_behind([job.input("claims"), *recovery, *depth, *relearning, *figures]),
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
@@ -34,6 +38,7 @@ with stage.open() as job:
                 "Clusters" if own else "Groups of countries": job.input("countries"),
             }
             | ({"What attacks bring back": recovery[0]} if recovery else {})
+            | ({"Inside against relearning": relearning[0]} if relearning else {})
             | ({"Faults of the data files": faults[0]} if own else {}),
         ),
         unit="cluster" if own else "country",
