@@ -122,7 +122,8 @@ class _Frame:
             for y, _ in ys
         )
         words = "".join(
-            f'<text x="{LEFT - 5}" y="{self.y(y) + 3.5:.1f}" text-anchor="end">{escape(word)}</text>'
+            f'<text x="{LEFT - 5}" y="{self.y(y) + 3.5:.1f}" text-anchor="end">'
+            f"{escape(word)}</text>"
             for y, word in ys
         ) + "".join(
             f'<text x="{self.x(x):.1f}" y="{foot + 14}" text-anchor="middle">{escape(word)}</text>'

@@ -46,7 +46,7 @@ def relearning_table(
         for inside in INSIDE:
             lines += _of(str(attack), inside, estimates, gains, statistics)
     made = pd.DataFrame(lines, columns=list(COLUMNS))
-    return made.astype({name: "int64" for name in ("seed", "n_arms", "n_points")})
+    return made.astype(dict.fromkeys(("seed", "n_arms", "n_points"), "int64"))
 
 
 def _gains(recovery: pd.DataFrame) -> dict[str, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What a paper on unlearning or editing must report, filled from this run; gaps are shown as gaps."""
+"""What a paper on editing must report, filled from this run; gaps are shown as gaps."""
 
 from __future__ import annotations
 
@@ -124,8 +124,11 @@ def _provenance(page: Page) -> Iterable[Item]:
         _if(any(job["stage"] == "train_arm" for job in page.jobs), "in full below, by model"),
         wants,
     )
-    yield Item("Where settings were chosen", "on dev countries, never on those of the scorecard"
-               if page.unit == "country" else "", "say on which items settings were chosen")  # fmt: skip
+    yield Item(
+        "Where settings were chosen",
+        _if(page.unit == "country", "on dev countries, never on those of the scorecard"),
+        "say on which items settings were chosen",
+    )
     yield Item("Human reading of answers", "", "read a sample of answers and say what was seen")
 
 
