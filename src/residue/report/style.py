@@ -47,6 +47,7 @@ min-width:6.2rem}
 .grid thead small,.grid tbody th small{display:block;font-weight:400;color:var(--muted);
 font-size:.78rem;line-height:1.3}
 .grid thead a{text-decoration:none}.grid thead a:hover{text-decoration:underline}
+.grid thead tr:last-child th:first-child{padding-left:0}
 .grid .groups th{font-size:.75rem;text-transform:uppercase;letter-spacing:.06em;
 color:var(--muted);border-bottom:2px solid var(--line);padding:.1rem .55rem}
 .grid tbody th{padding-left:0;font-size:.95rem}
@@ -75,6 +76,7 @@ padding-top:.7rem}
 svg.supported{color:var(--supported)}svg.refuted{color:var(--refuted)}
 svg.inconclusive{color:var(--inconclusive)}
 .claim-part{border-top:1px solid var(--line);padding-top:.3rem;margin-top:1.6rem}
+.claim-part:first-of-type{border-top:0;margin-top:0}
 .claim-part h3{font-size:1.15rem;margin:.8rem 0 .3rem}
 .forest .strip{min-width:14rem;width:22rem;max-width:26vw;margin:0}
 .forest td{vertical-align:middle}.forest th{vertical-align:middle}

@@ -176,9 +176,9 @@ def guarded(
     part by the root of squares (Zou and Donner 2008), hold in full up to `FEW` deviating clusters
     and fade out until `ENOUGH`, counted as `deviating` counts them. At zero deviations of n
     clusters in [0, 1] that is Clopper-Pearson, 1 - tail^(1/n); since raising a value raises both
-    ends, one deviating cluster never supports a claim that none would not. Without bounds nothing limits an unseen cluster: both ends are
-    infinite while few clusters leave a shared value. Ends are clipped to the bounds; the method
-    says which of them the exact bound made.
+    ends, one deviating cluster never supports a claim that none would not. Without bounds nothing
+    limits an unseen cluster: both ends are infinite while few clusters leave a shared value. Ends
+    are clipped to the bounds; the method says which of them the exact bound made.
     """
     count, like, shared = deviating(totals, weights)
     if bounds is None:

@@ -117,10 +117,9 @@ def _line(row: Row, drawn: str, page: Page) -> list[str]:
     where = escape(slice_name(row["slice"]))
     adjusted = row["p_adjusted"] if row["verdict"] != "refuted" else row["p_against_adjusted"]
     p = row["p"] if row["verdict"] != "refuted" else row["p_against"]
-    how = "BH" if row["role"] == "exploratory" else ""
-    told = escape(p_value(p)) + (
-        f"<br><small>{escape(p_value(adjusted))} after {how}</small>" if how else ""
-    )
+    side = "of refutation" if row["verdict"] == "refuted" else "of support"
+    more = f"<br>{escape(p_value(adjusted))} after BH" if row["role"] == "exploratory" else ""
+    told = f"{escape(p_value(p))}<br><small>{side}{more}</small>"
     each = ", ".join(number(float(value), signed=signed) for value in row["seed_values"])
     method = "; ".join(part for part in (row["method"], row["note"]) if part)
     return [
@@ -132,8 +131,8 @@ def _line(row: Row, drawn: str, page: Page) -> list[str]:
         + (f"<br>on {where}" if where else "")
         + "</small>",
         told,
-        f"<small>{plural(row['n_items'], 'item')}<br>"
-        f"{escape(plural(row['n_clusters'], page.unit_of(row['estimand'])))}<br>"
+        f"{plural(row['n_items'], 'item')}<br><small>"
+        f"{escape(plural(row['n_clusters'], page.unit_of(row['estimand'])))}, "
         f"{plural(row['n_seeds'], 'seed')}, {plural(row['n_pairs'], 'pair')}</small>",
         f'<details><summary>In full</summary><div class="long"><p>{escape(row["reason"])}</p>'
         f"<p>Each seed: {each or '–'}. Attainable margin {attainable(row['attainable'])}. "
@@ -170,7 +169,9 @@ def _picture(name: str, page: Page) -> str:
         parts.append(figure(page.figures[drawn], text, title))
     spec = page.sentences.get(name)
     estimand = page.estimands.get(spec.estimand) if spec else None
-    if estimand is not None and estimand.reference == "oracle" and page.recovery is not None:
+    # The curves are of the languages asked for.
+    asked = estimand is not None and estimand.where.get("requested") == (True,)
+    if asked and page.recovery is not None:
         parts += _curves(name, page)
     return f'<div class="figures">{"".join(parts)}</div>' if parts else ""
 
