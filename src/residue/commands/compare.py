@@ -143,7 +143,10 @@ def _verdicts(before: Path, after: Path) -> Part:
         artifacts.read_parquet(f / "tables" / "claims.parquet").set_index(keys)["verdict"]
         for f in (before, after)
     ]
-    old, new = ({str("  ".join(k)): v for k, v in t.items()} for t in tables)
+    old, new = (
+        {"  ".join(map(str, key)): verdict for key, verdict in zip(t.index, t, strict=True)}
+        for t in tables
+    )
     rows: Rows = [
         (key, old.get(key, "not judged"), new.get(key, "not judged"))
         for key in [*old, *(key for key in new if key not in old)]

@@ -52,17 +52,18 @@ def paired_differences(
         run.measurements[run.measurements["item"].isin(items["item"])] for run in (before, after)
     ]
     arms = [arm for arm in sides[1]["arm"].unique() if arm in set(sides[0]["arm"])]
+    old, new = sides
     tables = [
-        _of_arm(*(side[side["arm"] == arm] for side in sides), arm, items, known, asked, statistics)
+        _of_arm(old[old["arm"] == arm], new[new["arm"] == arm], items, known, asked, statistics)
         for arm in arms
     ]
+    tables = [table.assign(arm=arm) for arm, table in zip(arms, tables, strict=True)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
 def _of_arm(
     old: pd.DataFrame,
     new: pd.DataFrame,
-    arm: str,
     items: pd.DataFrame,
     known: pd.DataFrame,
     asked: Mapping[str, EstimandSpec],
@@ -72,7 +73,7 @@ def _of_arm(
     old, new = _in(old, new, keys), _in(new, old, keys)
     both = pd.concat([old.assign(arm=REFERENCE), new.assign(arm="now")], ignore_index=True)
     table = estimates(both, items, known, asked, statistics)
-    return table[table["n_items"] > 0].assign(arm=arm)
+    return table[table["n_items"] > 0]
 
 
 def _in(rows: pd.DataFrame, others: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
