@@ -1,12 +1,13 @@
 """Helpers of the other files: the typed config, the params of jobs, the files they need."""
 
+import os
 from pathlib import Path
 from time import time
 
 from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
-from residue.specs.arms import EDITS, OBJECTIVES
+from residue.specs.arms import DEFENCE_DATA, EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs import fields
@@ -25,6 +26,8 @@ try:
 except SpecError as error:
     raise WorkflowError(shown(f"config: {error}")) from None
 OUT = PLAN.config.out
+if PLAN.config.model.offline:
+    os.environ["HF_HUB_OFFLINE"] = "1"  # the jobs' hub client reads it
 ENV = "../envs/residue.yaml"
 
 
@@ -80,9 +83,11 @@ def io_of(wildcards, input, output):
 
 # --- which files and which methods a job needs ---------------------------------------------
 
-FACTS = "data/facts.tsv"
+REAL_FACTS = "data/facts.tsv"
+FACTS = f"{OUT}/world/facts.tsv" if PLAN.invents else REAL_FACTS
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+DEFENCE_DATA = f"{OUT}/world/defence_data.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
@@ -102,9 +107,11 @@ def fault_files():
 
 
 def tokenizer_files():
-    """The tokenizer: trained on the embedded world, or the local model's own with its config."""
+    """The tokenizer: trained on the embedded world, or the given model's own with its config."""
     if PLAN.config.model.source == "local":
         return local_files(PLAN.config.model.folder, "tokenizer*", "config.json")
+    if PLAN.config.model.source == "hub":
+        return [file for file in GIVEN_FILES if not file.endswith(".safetensors")]
     return [
         f"{OUT}/models/tokenizer/{name}"
         for name in ("tokenizer.json", "tokenizer_config.json")
@@ -123,6 +130,7 @@ def local_files(folder, *patterns):
     return found
 
 
+LOADED = ("*.json", "*.safetensors", "*.model")
 MODEL_FILES = (
     "config.json",
     "model.safetensors",
@@ -131,12 +139,23 @@ MODEL_FILES = (
 )
 
 
+GIVEN_FILES = [f"{OUT}/models/given/{name}" for name in MODEL_FILES]
+
+
+def given_files():
+    """The files of the model that the user names."""
+    if PLAN.config.model.source == "hub":
+        return GIVEN_FILES
+    return local_files(PLAN.config.model.folder, *LOADED)
+
+
 def model_files_of(pair, role):
     """The files of base or oracle of a pair."""
     model = PLAN.config.model
-    if model.source == "local":
-        folder = model.folder if role == "base" else model.oracle_folder
-        return local_files(folder, "*.json", "*.safetensors", "*.model")
+    if model.given and not PLAN.config.implant.teach:
+        if role == "base":
+            return given_files()
+        return local_files(model.oracle_folder, *LOADED)
     return [f"{OUT}/models/pair{pair}/{role}/{name}" for name in MODEL_FILES]
 
 

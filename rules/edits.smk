@@ -75,10 +75,18 @@ def arm_saes(wildcards):
     ]
 
 
+def arm_defence(wildcards):
+    """Twins and items to keep, for arms with an objective that is fed from them."""
+    steps = PLAN.config.arms[wildcards.arm].steps
+    needed = any(step.fed_from() == DEFENCE_DATA for step in steps)
+    return f"{OUT}/world/defence_data.parquet" if needed else []
+
+
 rule train_arm:
     input:
         model=base_files,
         edit_data=EDIT_DATA,
+        defence=arm_defence,
         layers=arm_layers,
         saes=arm_saes,
         after=arm_before,
@@ -98,7 +106,7 @@ rule train_arm:
     resources:
         gpu=gpu(),
     params:
-        spec=spec_of(arm=recipe_of),
+        spec=spec_of(arm=recipe_of, load=PLAN.load()),
         code=code_of("train_arm", named=training_methods),
         io=io_of,
     shell:

@@ -182,7 +182,9 @@ rule estimate:
     resources:
         gpu=0,
     params:
-        spec=spec_of("statistics", estimands=PLAN.listed("estimands")),
+        spec=spec_of(
+            "statistics", estimands=PLAN.listed("estimands"), judged=PLAN.judged()
+        ),
         code=code_of("estimate"),
         io=io_of,
     shell:
@@ -209,7 +211,9 @@ rule decide_claims:
     resources:
         gpu=0,
     params:
-        spec=spec_of(claims=PLAN.listed("claims")),
+        spec=spec_of(
+            claims=PLAN.listed("claims"), headlines=PLAN.listed("headlines")
+        ),
         code=code_of("decide_claims"),
         io=io_of,
     shell:

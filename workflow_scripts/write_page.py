@@ -13,6 +13,7 @@ with stage.open() as job:
     audit = read_parquet(job.input("audit")) if job.inputs("audit") else None
     arch = read_json(job.input("arch")) if job.inputs("arch") else None
     recovery, depth = job.inputs("recovery"), job.inputs("depth")
+    meta = job.inputs("meta")
     page = Page(
         claims=read_parquet(job.input("claims")),
         estimates=estimates,
@@ -21,11 +22,14 @@ with stage.open() as job:
         recovery=read_parquet(recovery[0]) if recovery else None,
         figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
         depth=read_parquet(depth[0]) if depth else None,
+        meta=read_parquet(meta[0]) if meta else None,
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
         if faults
-        else setting(countries, audit, arch, world),
+        else setting(
+            countries, read_parquet(job.input("audit")), read_json(job.input("arch")), world
+        ),
         files=links(
             job.final("page"),
             {
@@ -34,6 +38,7 @@ with stage.open() as job:
                 "Clusters" if faults else "Groups of countries": job.input("countries"),
             }
             | ({"What attacks bring back": recovery[0]} if recovery else {})
+            | ({"Metrics on trial": meta[0]} if meta else {})
             | ({"Audit of the items": job.input("audit")} if audit is not None else {})
             | ({"Faults of the data files": faults[0]} if faults else {}),
         ),

@@ -15,8 +15,10 @@ from residue.core import methods
 from residue.core.artifacts import read_json
 from residue.core.provenance import file_digest
 from residue.edits.attached import Attached
-from residue.models.loading import load_model
+from residue.models.opening import open_model
+from residue.specs import fields
 from residue.specs.arms import EDITS
+from residue.specs.model import LoadSpec
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +91,8 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
     _check_digests(base, arm["base"]["sha256"], file)
     for step in arm["steps"]:
         _check_digests(file.parent / step["file"], step["sha256"], file)
-    model, tokenizer = load_model(base, device=device)
+    load = fields.load(LoadSpec, arm.get("load", {}), f"{file}: load")
+    model, tokenizer = open_model(base, device=device, load=load)
     model.requires_grad_(False)
     opened = OpenArm(model, tokenizer, arm)
     try:
@@ -124,9 +127,12 @@ def arm_file_of(path: Path, condition: str) -> Path:
     return path / condition / ARM if path.is_dir() else path
 
 
-def arm_of_model(folder: str | Path, *, arm: str, pair: int, home: str | Path) -> dict[str, Any]:
-    """arm.json of a model as it is (base, oracle): no steps, no seed. home: arm.json's folder."""
-    return arm_json(folder, arm, pair, None, [], home)
+def arm_of_model(
+    folder: str | Path, *, arm: str, pair: int, home: str | Path, load: LoadSpec | None = None
+) -> dict[str, Any]:
+    """arm.json of a model as it is (base, oracle): no steps, no seed. home: arm.json's folder;
+    load: how its files are opened."""
+    return arm_json(folder, arm, pair, None, [], home, load)
 
 
 def arm_json(
@@ -136,8 +142,10 @@ def arm_json(
     seed: int | None,
     steps: list[dict[str, Any]],
     home: str | Path,
+    load: LoadSpec | None = None,
 ) -> dict[str, Any]:
-    """What arm.json holds; paths are relative to its own folder `home`."""
+    """What arm.json holds; paths are relative to its own folder `home`. How the base is opened
+    stands in it where that is not the default."""
     folder = Path(os.path.relpath(base, home)).as_posix()
     return {
         "arm": arm,
@@ -145,6 +153,7 @@ def arm_json(
         "seed": seed,
         "base": {"folder": folder, "sha256": digests(Path(base))},
         "steps": steps,
+        **({} if load in (None, LoadSpec()) else {"load": fields.plain(load)}),
     }
 
 

@@ -17,8 +17,10 @@ OBJECTIVES = "edits.objectives"
 GIVEN = ("model", "adapter", "records")
 """Keys of an arm that others made."""
 DEFAULT_SEEDS = (0, 1, 2)
-ROLES = ("forget", "retain", "pair")
-"""What the items of a batch may be there for."""
+ROLES = ("forget", "retain", "pair", "twin", "keep")
+"""What the items of a batch may be there for: `twin` and `keep` are a defence's."""
+EDIT_DATA, DEFENCE_DATA = "edit", "defence"
+"""What an objective is fed from: facts to forget and keep, or attacked prompts and their twins."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,33 @@ class TrainSpec:
     stop_at: float | None = None
     """Stop when the share of dev forget items still answered exactly is at most this. Null runs to
     the end: once the push has let go, later updates repair what is to be kept."""
+    choose: Literal["last", "best"] = "last"
+    """Which update's weights a defence keeps: the last, or of the looks at dev items the best one:
+    the highest bound on right answers under the worst attack family, among those that keep clean
+    answers."""
+    allowed_loss: float = 0.03
+    """By how much the share of right dev answers without an attack may fall below the untrained
+    model's before a look is no candidate; for ``choose: best``."""
+    patience: int = 0
+    """Looks without a better one after which training stops; 0 never stops early. For ``choose:
+    best``."""
+    limit: int | None = None
+    """Updates after which to break off while the schedule still counts `steps`: a dry run of the
+    real thing. Null runs them all."""
+    moments: Literal[32, 8] = 32
+    """Bits of AdamW's moments; 8 saves memory (bitsandbytes, paged on a card) and rounds them."""
+    base: Literal["full", "nf4"] = "full"
+    """How the base is held while the edit trains; ``nf4`` takes 4.1 bits a weight (QLoRA) and the
+    edit then sits on the full base, a little off from what it was trained on."""
+    recompute: bool = False
+    """Compute every block again in the backward pass instead of keeping it (gradient
+    checkpointing): less memory for about a third more time, the same numbers."""
 
     def __post_init__(self) -> None:
         for key in ("steps", "learning_rate", "clip", "loss_limit"):
             if getattr(self, key) <= 0:
                 raise SpecError(key, "must be above 0.")
-        for key in ("warmup", "weight_decay", "check_every"):
+        for key in ("warmup", "weight_decay", "check_every", "allowed_loss", "patience"):
             if getattr(self, key) < 0:
                 raise SpecError(key, "must not be negative.")
         if self.warmup >= self.steps:
@@ -73,6 +96,12 @@ class TrainSpec:
                 raise SpecError("stop_at", "is a share of items; choose between 0 and 1.")
             if self.check_every == 0:
                 raise SpecError("stop_at", "needs dev checks; set check_every, e.g. to 10.")
+        if self.limit is not None and not 0 < self.limit <= self.steps:
+            raise SpecError("limit", f"must lie between 1 and steps ({self.steps}).")
+        if self.choose == "last" and self.patience:
+            raise SpecError("patience", "waits for a better look; set choose to best.")
+        if self.choose == "best" and not 0 < self.check_every <= (self.limit or self.steps):
+            raise SpecError("choose", "best needs looks at dev items; set check_every, e.g. to 10.")
 
 
 @dataclass(frozen=True)
@@ -120,6 +149,21 @@ class StepSpec:
                 f"train.batch.{absent[0]}",
                 f"is needed by the objective '{objective['name']}'; say how many per update.",
             )
+        if self.train.choose == "best" and self.fed_from() != DEFENCE_DATA:
+            raise SpecError(
+                "train.choose", f"best is for defences; '{objective['name']}' stops by stop_at."
+            )
+        if self.train.stop_at is not None and self.fed_from() == DEFENCE_DATA:
+            raise SpecError(
+                "train.stop_at", "looks at dev forget items; a defence uses choose and patience."
+            )
+
+    def fed_from(self) -> str:
+        """Which data the step is made from: `EDIT_DATA` or `DEFENCE_DATA`."""
+        if self.objective is None:
+            return EDIT_DATA
+        kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
+        return str(getattr(kind, "DATA", EDIT_DATA))
 
     def built_edit(self) -> Any:
         """The `Edit` of the named file, with its options."""
@@ -251,14 +295,20 @@ def built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any
 
 
 def default_arms() -> dict[str, ArmSpec]:
-    """The default story: two edits in earnest, and two planted liars that the page must catch."""
+    """The default story: two edits in earnest, a defence, and two planted liars that the page must
+    catch."""
     reft = StepSpec(
         edit={"name": "loreft", "rank": 32},
         objective={"name": "npo", "beta": 3.0, "retain_weight": 6.0},
         train=TrainSpec(learning_rate=5e-3),
     )
+    defence = StepSpec(
+        objective="invariant",
+        train=TrainSpec(batch={"twin": 20, "keep": 20}, choose="best"),
+    )
     return {
         "npo": ArmSpec(),
+        "defended": ArmSpec(steps=(defence,)),
         "reft_gate": ArmSpec(steps=(reft, StepSpec(edit="gate_v2", objective=None))),
         "suppressor": _computed("suppress_answers"),
         "destroyed": _computed("destroy"),

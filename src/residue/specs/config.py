@@ -33,10 +33,14 @@ from residue.specs.conditions import (
 from residue.specs.data import DataSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.headlines import HeadlineSpec, default_headlines
+from residue.specs.implant import ImplantSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, KnownSpec, MeasuresSpec
+from residue.specs.meta import MetaSpec
 from residue.specs.model import ModelSpec
+from residue.specs.orders import ORDER_COLUMNS, OrdersSpec
 from residue.specs.outputs import Outputs
 from residue.specs.patching import EVERY, PatchingSpec
 from residue.specs.patching import METRICS as OF_PATCHING
@@ -52,6 +56,8 @@ from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
 DECKS = ("facts", "lens", "orders")
+COLUMNS = (*ITEM_COLUMNS, *ORDER_COLUMNS)
+"""Columns of items, by which estimands choose and group."""
 SCORED = ("decks", "edit_data")
 """Parts of the world that models are asked or edited with, never pretrained on."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -68,12 +74,16 @@ class Config:
     given this checkpoint; each further pair costs a whole pretraining."""
     world: WorldSpec = field(default_factory=WorldSpec)
     """Facts, groups, documents, items."""
+    orders: OrdersSpec = OrdersSpec()
+    """Orders hidden in data: what is asked and what a defence is shown."""
     data: DataSpec = field(default_factory=DataSpec)
     """Users' own items in place of the embedded world's; needs a local model."""
     model: ModelSpec = field(default_factory=ModelSpec)
     """Where the base comes from."""
     pretrain: PretrainSpec = field(default_factory=PretrainSpec)
     """How the embedded base and oracle are trained."""
+    implant: ImplantSpec = ImplantSpec()
+    """How a given model is taught the world's countries, so that it too has an oracle."""
     arms: dict[str, ArmSpec] = field(default_factory=default_arms, metadata={"merge": False})
     """The edits to compare; base and oracle are always there."""
     conditions: dict[str, ConditionSpec] = field(default_factory=default_conditions)
@@ -103,10 +113,14 @@ class Config:
     """What lenses read of every arm, row by row."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
+    meta: MetaSpec = field(default_factory=MetaSpec)
+    """Which metrics can be fooled."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
     """What is estimated, by name; entries add to or change the defaults."""
     claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
     """What is claimed, by name; entries add to or change the defaults."""
+    headlines: dict[str, HeadlineSpec] = field(default_factory=default_headlines)
+    """Which claims must hold together, by name; entries add to or change the defaults."""
     report: ReportSpec = field(default_factory=ReportSpec)
     """The page."""
     compute: ComputeSpec = field(default_factory=ComputeSpec)
@@ -115,8 +129,9 @@ class Config:
     def __post_init__(self) -> None:
         if self.pairs < 1:
             raise SpecError("pairs", f"needs at least 1, got {self.pairs}.")
-        if self.pairs > 1 and self.model.source == "local":
-            raise SpecError("pairs", "must be 1 for a local model: one folder is one checkpoint.")
+        if self.pairs > 1 and self.model.given and not self.implant.teach:
+            raise SpecError("pairs", "must be 1 for a given model: one folder is one checkpoint.")
+        self._check_implant()
         world = self.world
         if world.request == "language":
             kept = set(world.edit_data.retain_languages) - set(world.requested_languages)
@@ -134,6 +149,18 @@ class Config:
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
         self._check_claims()
+
+    def _check_implant(self) -> None:
+        if self.implant == ImplantSpec():
+            return
+        if not self.implant.teach:
+            raise SpecError("implant.teach", "is false, so nothing under `implant` is read; set it")
+        if not self.model.given:
+            raise SpecError("implant.teach", "needs a given model; set model.source to local.")
+        if self.data.given:
+            raise SpecError("implant.teach", "teaches the world's countries; leave `data` out.")
+        if self.model.oracle_folder:
+            raise SpecError("model.oracle_folder", "is made by `implant`; leave it out.")
 
     def _check_names(self) -> None:
         for arm in self.arms:
@@ -154,7 +181,7 @@ class Config:
                         f"depth.{key}", f"'{lens}' reads no arm; add it under lens.decoders."
                     )
         for column in self.depth.by:
-            if column not in ITEM_COLUMNS:
+            if column not in COLUMNS:
                 raise SpecError(
                     "depth.by", f"items have no column '{column}'; say [requested, language]."
                 )
@@ -188,11 +215,11 @@ class Config:
                     f"arms.{name}", "needs `records`: this run has files of outputs and no model."
                 )
         for name, spec in self.conditions.items():
-            for arm in spec.arms:
-                if arm in self.arms and self.arms[arm].records:
+            for attacked in spec.arms:
+                if attacked in self.arms and self.arms[attacked].records:
                     raise SpecError(
                         f"conditions.{name}.arms",
-                        f"'{arm}' is known by its outputs alone, which nothing can be done to.",
+                        f"'{attacked}' is known by its outputs alone; nothing can be done to it.",
                     )
 
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
@@ -218,10 +245,10 @@ class Config:
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
             for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
-                if column not in ITEM_COLUMNS:
+                if column not in COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
-                        f"items have no column '{column}'; they have {', '.join(ITEM_COLUMNS)}.",
+                        f"items have no column '{column}'; they have {', '.join(COLUMNS)}.",
                     )
 
     def _check_claims(self) -> None:
@@ -238,6 +265,16 @@ class Config:
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
                 )
             self._check_arms(f"claims.{name}.arms", claim.arms)
+        for name, headline in self.headlines.items():
+            if name in self.claims:
+                raise SpecError(f"headlines.{name}", "is the name of a claim; choose another.")
+            # A claim of the default that was taken out leaves the headline open, and its row says
+            # so; any other name is a slip.
+            for part in headline.parts:
+                if part not in (*self.claims, *default_claims()):
+                    raise SpecError(
+                        f"headlines.{name}.parts", f"'{part}' is not under claims; add it there."
+                    )
 
 
 @dataclass(frozen=True)
@@ -262,6 +299,10 @@ class Plan:
         """The arm, and its seed, on whose steps an arm's stand."""
         return succession.before(self.config.arms, arm, seed)
 
+    def load(self) -> Any:
+        """How models are opened, as every job that opens one depends on it."""
+        return plain(self.config.model.load)
+
     def listed(self, name: str) -> list[dict[str, Any]]:
         """A section of named entries as a list that keeps the config's order."""
         return listed(getattr(self.config, name))
@@ -278,6 +319,11 @@ class Plan:
     def tokenizer_world(self) -> dict[str, Any]:
         """What the tokenizer depends on: names and templates, not who reads them when."""
         return self._world_without(*SCORED, *self._asked_in(), "curriculum", "documents")
+
+    def invented_world(self) -> dict[str, Any]:
+        """What invented countries depend on: how many are needed, and the seed."""
+        world = plain(self.config.world)
+        return {name: world[name] for name in ("seed", "groups")}
 
     def text_world(self) -> dict[str, Any]:
         """What pretraining text depends on: neither decks nor edit data."""
@@ -311,6 +357,10 @@ class Plan:
             return {"files": list(dict.fromkeys(files)), "requested_languages": []}
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
+
+    def judged(self) -> list[str]:
+        """Estimands that decide a claim."""
+        return sorted({claim.estimand for claim in self.config.claims.values()})
 
     def requested(self) -> list[str]:
         """The languages in which the edit is asked to forget; of users' data none means all."""
@@ -406,6 +456,14 @@ class Plan:
             for name, spec in self.config.conditions.items()
         ]
 
+    def kinds_of_attack(self) -> dict[str, str]:
+        """Condition → the file of the attack that makes it."""
+        return {
+            condition: spec.attack["name"]
+            for name, spec in self.config.conditions.items()
+            for condition in spec.names(name)
+        }
+
     def _immune(self, name: str, arm: str) -> bool:
         return bool(self.config.conditions[name].built().fault(self.config._removable(arm)))
 
@@ -419,8 +477,14 @@ class Plan:
         """Base, and its oracle where there is one."""
         if self.alone:
             return tuple(name for name in UNEDITED if self.outputs(name))
-        local = self.config.model.source == "local"
-        return UNEDITED[:1] if local and not self.config.model.oracle_folder else UNEDITED
+        model, implant = self.config.model, self.config.implant
+        bare = model.given and not model.oracle_folder and not implant.teach
+        return UNEDITED[:1] if bare else UNEDITED
+
+    @property
+    def invents(self) -> bool:
+        """Whether the world's countries are invented."""
+        return self.config.implant.teach and self.config.implant.countries == "invented"
 
     def witnessed(self) -> list[tuple[str, int, int]]:
         """The runs that TransformerLens reads as well."""
