@@ -49,6 +49,7 @@ include: "rules/lens_summaries.smk"
 include: "rules/measures.smk"
 include: "rules/conditions.smk"
 include: "rules/depth.smk"
+include: "rules/meta.smk"
 include: "rules/report.smk"
 
 

@@ -86,6 +86,7 @@ REAL_FACTS = "data/facts.tsv"
 FACTS = f"{OUT}/world/facts.tsv" if PLAN.invents else REAL_FACTS
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+DEFENCE_DATA = f"{OUT}/world/defence_data.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"

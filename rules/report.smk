@@ -67,6 +67,7 @@ rule write_page:
         ]
         + recovery_files("report/figures/recovery.svg"),
         depth=rules.estimate_depth.output.depth if PLAN.reads_rows() else [],
+        meta=rules.estimate_meta.output.meta if "oracle" in PLAN.unedited() else [],
     output:
         page=report(
             f"{OUT}/report/index.html",

@@ -74,6 +74,30 @@ rule build_edit_data:
         launch.command("build_edit_data")
 
 
+rule build_defence_data:
+    """Hidden orders that a defence is shown, with clean twins and what it must keep."""
+    input:
+        facts=FACTS,
+    output:
+        defence_data=DEFENCE_DATA,
+    log:
+        f"{OUT}/logs/build_defence_data.log",
+    benchmark:
+        f"{OUT}/benchmarks/build_defence_data.tsv"
+    priority: 10
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(world=PLAN.edit_world(), defence=PLAN.section("orders")["defence"]),
+        code=code_of("build_defence_data"),
+        io=io_of,
+    shell:
+        launch.command("build_defence_data")
+
+
 rule train_tokenizer:
     input:
         facts=FACTS,
@@ -121,7 +145,7 @@ rule build_corpus:
         launch.command("build_corpus")
 
 
-ask("build_decks build_edit_data build_corpus")
+ask("build_decks build_edit_data build_defence_data build_corpus")
 if PLAN.invents:
     ask("invent_facts")
 if not PLAN.config.model.given:

@@ -12,6 +12,7 @@ with stage.open() as job:
     countries, audit = read_parquet(job.input("countries")), read_parquet(job.input("audit"))
     arch, faults = read_json(job.input("arch")), job.inputs("faults")
     recovery, depth = job.inputs("recovery"), job.inputs("depth")
+    meta = job.inputs("meta")
     page = Page(
         claims=read_parquet(job.input("claims")),
         estimates=estimates,
@@ -20,6 +21,7 @@ with stage.open() as job:
         recovery=read_parquet(recovery[0]) if recovery else None,
         figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
         depth=read_parquet(depth[0]) if depth else None,
+        meta=read_parquet(meta[0]) if meta else None,
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
@@ -34,6 +36,7 @@ with stage.open() as job:
                 "Clusters" if own else "Groups of countries": job.input("countries"),
             }
             | ({"What attacks bring back": recovery[0]} if recovery else {})
+            | ({"Metrics on trial": meta[0]} if meta else {})
             | ({"Faults of the data files": faults[0]} if own else {}),
         ),
         unit="cluster" if own else "country",

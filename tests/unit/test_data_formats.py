@@ -41,6 +41,7 @@ from residue.records.stream import stream_schema
 from residue.report.claims import claims
 from residue.report.depth import depth_table
 from residue.report.estimates import estimates
+from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
@@ -48,6 +49,8 @@ from residue.specs.claims import default_claims, default_estimands
 from residue.specs.conditions import StressSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.measures import KnownSpec, LanguageIdSpec
+from residue.specs.meta import MetaSpec
+from residue.specs.orders import DefenceData
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
@@ -58,6 +61,7 @@ from residue.world.build import build_world
 from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
+from residue.world.injection.defence import defence_data
 from residue.world.items import facts_deck
 from residue.world.jsonl import Fault
 from residue.world.lens_items import lens_deck
@@ -181,6 +185,7 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "final_predictions": predicted(),
         "edit_data": shown,
+        "defence_data": defence_data(world, DefenceData(twins=8, keep=8, dev_twins=4, dev_keep=4)),
         "audit": checked,
         "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
@@ -197,6 +202,16 @@ def tables() -> dict[str, pd.DataFrame]:
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
         ),
+        "meta": meta_table(
+            measured,
+            measured.iloc[:0],
+            facts,
+            known,
+            {},
+            pd.read_csv(ROOT / "data" / "published_metric_scores.tsv", sep="\t"),
+            MetaSpec(),
+            StatisticsSpec(),
+        ),
     }
 
 
@@ -206,6 +221,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "countries",
         "items",
         "edit_data",
+        "defence_data",
         "audit",
         "corpus",
         "faults",
@@ -220,6 +236,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "final_predictions",
         "claims",
         "recovery",
+        "meta",
     ],
 )
 def test_tables_have_the_documented_columns(

@@ -22,6 +22,7 @@ OUTPUTS = {
     "build_decks": {"countries": "countries.parquet", "facts_deck": "decks/facts.parquet",
                     "lens_deck": "decks/lens.parquet", "orders_deck": "decks/orders.parquet"},
     "build_edit_data": {"edit_data": "edit_data.parquet"},
+    "build_defence_data": {"defence_data": "defence_data.parquet"},
     "train_tokenizer": {"tokenizer": "tokenizer.json", "config": "tokenizer_config.json"},
     "audit_world": {"audit": "audit.parquet"},
     "estimate": {"estimates": "estimates.parquet"},
@@ -91,6 +92,7 @@ def spec(plan: Plan) -> str:
         "source": "embedded",
         "own": False,
         "depth": plan.compared(),
+        "defence": plan.section("orders")["defence"],
     }
     return provenance.canonical(slices | more | {"wildcards": {"lens": "final_norm"}})
 

@@ -147,10 +147,13 @@ def require_effect(
 
 
 def _items(tokenizer: Any, data: pd.DataFrame, step: StepSpec) -> dict[str, list[Views]]:
-    """The edit data by set, with a second answer where the objective prefers one."""
+    """The edit data by set, with a second answer where the objective prefers one, and with made-up
+    items among the kept ones where these are only held as they were, not taught."""
     items, objective = pools(tokenizer, data), step.built_objective()
+    if getattr(objective, "retain", None) == "kl":
+        items["retain"] = [*items["retain"], *items.get("made_up", [])]
     if getattr(objective, "ALTERNATES", False):
-        items["forget"] = preferences(tokenizer, data, objective.refusals)
+        items["forget"] = preferences(tokenizer, data, getattr(objective, "refusals", {}))
     return items
 
 

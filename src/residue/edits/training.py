@@ -42,7 +42,11 @@ class Objective(Protocol):
     """Roles that a batch must hold."""
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        """The micro-batch's share of the loss and of its parts, scalars."""
+        """The micro-batch's share of the loss and of its parts, scalars.
+
+        An objective that adapts as training goes also has ``after(history)``, which gives that of
+        the next update: a function of the history alone, so that a resumed run goes on the same.
+        """
 
 
 class TrainingError(RuntimeError):
@@ -85,6 +89,8 @@ def train(
     history = _resume(run, state_dir, key)
     started, begun = time.monotonic(), len(history)
     while len(history) < spec.steps and not _reached(history, spec):
+        if hasattr(objective, "after"):
+            run.objective = objective.after(history)
         row = run.update(len(history), batches(len(history)))
         if spec.check_every and row["step"] % spec.check_every == 0:
             row |= {name: exact_share(model, units) for name, units in dev.items()}

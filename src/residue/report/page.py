@@ -35,6 +35,8 @@ class Page:
     """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>."""
     depth: pd.DataFrame | None = None
     """What lenses read at each row, as `residue.report.depth` writes it."""
+    meta: pd.DataFrame | None = None
+    """How far each metric can be trusted, as `residue.report.meta` writes it."""
     requested: tuple[str, ...] = ()
     """Languages in which the edit was asked to forget."""
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -36,7 +36,9 @@ from residue.specs.implant import ImplantSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, MeasuresSpec
+from residue.specs.meta import MetaSpec
 from residue.specs.model import ModelSpec
+from residue.specs.orders import ORDER_COLUMNS, OrdersSpec
 from residue.specs.patching import EVERY, PatchingSpec
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.pretrain import PretrainSpec
@@ -51,6 +53,8 @@ from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
 DECKS = ("facts", "lens", "orders")
+COLUMNS = (*ITEM_COLUMNS, *ORDER_COLUMNS)
+"""Columns of items, by which estimands choose and group."""
 SCORED = ("decks", "edit_data")
 """Parts of the world that models are asked or edited with, never pretrained on."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -67,6 +71,8 @@ class Config:
     given this checkpoint; each further pair costs a whole pretraining."""
     world: WorldSpec = field(default_factory=WorldSpec)
     """Facts, groups, documents, items."""
+    orders: OrdersSpec = OrdersSpec()
+    """Orders hidden in data: what is asked and what a defence is shown."""
     data: DataSpec = field(default_factory=DataSpec)
     """Users' own items in place of the embedded world's; needs a local model."""
     model: ModelSpec = field(default_factory=ModelSpec)
@@ -104,6 +110,8 @@ class Config:
     """What lenses read of every arm, row by row."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
+    meta: MetaSpec = field(default_factory=MetaSpec)
+    """Which metrics can be fooled."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
     """What is estimated, by name; entries add to or change the defaults."""
     claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
@@ -166,7 +174,7 @@ class Config:
                         f"depth.{key}", f"'{lens}' reads no arm; add it under lens.decoders."
                     )
         for column in self.depth.by:
-            if column not in ITEM_COLUMNS:
+            if column not in COLUMNS:
                 raise SpecError(
                     "depth.by", f"items have no column '{column}'; say [requested, language]."
                 )
@@ -216,10 +224,10 @@ class Config:
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
             for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
-                if column not in ITEM_COLUMNS:
+                if column not in COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
-                        f"items have no column '{column}'; they have {', '.join(ITEM_COLUMNS)}.",
+                        f"items have no column '{column}'; they have {', '.join(COLUMNS)}.",
                     )
 
     def _check_claims(self) -> None:
@@ -373,6 +381,14 @@ class Plan:
             }
             for name, spec in self.config.conditions.items()
         ]
+
+    def kinds_of_attack(self) -> dict[str, str]:
+        """Condition → the file of the attack that makes it."""
+        return {
+            condition: spec.attack["name"]
+            for name, spec in self.config.conditions.items()
+            for condition in spec.names(name)
+        }
 
     def _immune(self, name: str, arm: str) -> bool:
         return bool(self.config.conditions[name].built().fault(self.config._removable(arm)))

@@ -15,6 +15,7 @@ SECTIONS = (
     "languages",
     "depth",
     "recovery",
+    "meta",
     "estimates",
     "method",
     "setting",

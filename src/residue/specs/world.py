@@ -141,6 +141,10 @@ class EditData:
     instructions: int = 96
     """Instruction documents about touched countries mixed into the retain rows."""
 
+    made_up: int = 300
+    """Questions per language about countries that do not exist, held as the base answers them where
+    an objective has `retain: kl`; 0 leaves them out, and untouched countries lose more."""
+
     def __post_init__(self) -> None:
         for name in ("forget_templates", "retain_templates", "dev_templates"):
             if getattr(self, name) < 1:
@@ -150,8 +154,9 @@ class EditData:
                 "forget_templates",
                 "and `dev_templates` share the 8 training templates; keep their sum at 8 or less.",
             )
-        if self.instructions < 0:
-            raise SpecError("instructions", f"must not be negative, got {self.instructions}.")
+        for name in ("instructions", "made_up"):
+            if getattr(self, name) < 0:
+                raise SpecError(name, f"must not be negative, got {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)

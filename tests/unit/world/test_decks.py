@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from residue.specs.orders import ORDER_COLUMNS
 from residue.specs.world import ITEM_COLUMNS, SPLITS
 from residue.world.audit import held_out_wording
 from residue.world.build import World, build_world
@@ -24,7 +26,7 @@ def test_decks_have_one_schema_and_stay_small(
     asked: pd.DataFrame, ordered: pd.DataFrame, tmp_path: Path
 ) -> None:
     for name, deck, most in (("facts", asked, 3600), ("orders", ordered, 700)):
-        assert tuple(deck.columns) == tuple(COLUMNS) == ITEM_COLUMNS
+        assert tuple(deck.columns) == tuple(COLUMNS) == (*ITEM_COLUMNS, *ORDER_COLUMNS)
         assert deck["item"].is_unique
         assert set(deck["deck"]) == {name}
         assert len(deck) <= most
@@ -162,7 +164,7 @@ def test_edit_data_forget_what_is_requested_and_rehearse_touched_facts_only(eith
     assert list(rows.columns) == list(EDIT_COLUMNS)
     assert rows["item"].is_unique
     assert rows["prompt"].is_unique
-    facts = rows[~rows["item"].str.contains("instruction")]
+    facts = rows[~rows["item"].str.contains("instruction") & (rows["set"] != "made_up")]
     requested = {
         (country, relation, language)
         for country in either.curriculum
@@ -186,6 +188,24 @@ def test_edit_data_forget_what_is_requested_and_rehearse_touched_facts_only(eith
     assert not rows["prompt"].map(held_out_wording).any()
     for row in facts.itertuples():
         assert row.answer == either.answer(row.country, row.relation, row.language)
+
+
+def test_made_up_rows_are_about_no_country_in_languages_that_are_kept(either: World) -> None:
+    rows = edit_data(either)
+    part = rows[rows["set"] == "made_up"]
+    spec = either.spec
+    named = set(spec.edit_data.retain_languages)
+    kept = named - (set(spec.requested_languages) if spec.request == "language" else set())
+    assert part["language"].value_counts().to_dict() == dict.fromkeys(kept, spec.edit_data.made_up)
+    for language in kept:
+        prompts = " | ".join(part.loc[part["language"] == language, "prompt"])
+        for country in set(either.groups["country"]) - set(either.in_group("retain", "touched")):
+            assert not re.search(rf"\b{re.escape(either.name(country, language))}\b", prompts)
+    assert not part["prompt"].map(held_out_wording).any()
+    forget = rows[rows["set"] == "forget"]
+    assert (forget["alternate"] != "").all()
+    assert (forget["alternate"] != forget["answer"]).all()
+    assert (rows.loc[rows["set"] != "forget", "alternate"] == "").all()
 
 
 def test_instruction_rows_are_about_touched_countries(world: World, shown: pd.DataFrame) -> None:
