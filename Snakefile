@@ -30,7 +30,7 @@ if PLAN.own_data:
 
     include: "rules/data.smk"
 
-else:
+elif not PLAN.alone:
 
     include: "rules/world.smk"
 
@@ -39,6 +39,7 @@ include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
 include: "rules/records.smk"
+include: "rules/outputs.smk"
 include: "rules/representation.smk"
 include: "rules/streams.smk"
 include: "rules/selftest.smk"

@@ -7,9 +7,10 @@ from time import time
 from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
-from residue.specs.arms import EDITS, OBJECTIVES
+from residue.specs.arms import DEFENCE_DATA, EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
+from residue.specs import fields
 from residue.specs.fields import SpecError
 from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part
 from residue.specs.measures import METRICS, OF_LANGUAGE
@@ -102,7 +103,7 @@ def deck_files():
 
 def fault_files():
     """What was wrong with users' files; the embedded world has none."""
-    return [FAULTS] if PLAN.own_data else []
+    return [FAULTS] if PLAN.own_data or PLAN.alone else []
 
 
 def tokenizer_files():
@@ -192,8 +193,7 @@ def head_files(pair, role):
 
 def has_own_head(arm):
     """Whether an edit of the arm changes norms or unembedding."""
-    steps = () if arm in UNEDITED else PLAN.config.arms[arm].steps
-    return any(step.changes_head() for step in steps)
+    return any(step.changes_head() for step in PLAN.steps_of(arm))
 
 
 def arm_head(wildcards):
@@ -215,10 +215,7 @@ def role_head(wildcards):
 def edit_methods(wildcards):
     """Method files that attach an arm's edits, and what an attack put on top of them."""
     condition = getattr(wildcards, "condition", PLAIN)
-    found = set()
-    if wildcards.arm not in UNEDITED:
-        steps = PLAN.config.arms[wildcards.arm].steps
-        found |= {(EDITS, step.edit["name"]) for step in steps}
+    found = {(EDITS, step.edit["name"]) for step in PLAN.steps_of(wildcards.arm)}
     if condition != PLAIN:
         attack = PLAN.config.conditions[PLAN.attack_of(condition)]
         found |= {(EDITS, name) for name in attack.built().EDITS}
@@ -254,10 +251,17 @@ def plain_jobs(runs):
     return [dict(zip(names, run)) | {"condition": PLAIN} for run in runs]
 
 
-RUNS = plain_jobs(PLAN.runs())
+RUNS = plain_jobs(PLAN.modelled())
+READ = [
+    run for run in plain_jobs(PLAN.runs()) if PLAN.outputs(run["arm"])
+]  # known by files of outputs alone
 EDITED = [run for run in RUNS if run["arm"] not in UNEDITED]
 PAIRS = [{"pair": pair} for pair in range(PLAN.config.pairs)]
-ROLES = [pair | {"role": role} for pair in PAIRS for role in PLAN.unedited()]
+ROLES = [
+    pair | {"role": role}
+    for pair in PAIRS
+    for role in ([] if PLAN.alone else PLAN.unedited())
+]
 ARMS = [{"arm": arm} for arm in PLAN.arms()]
 
 

@@ -202,7 +202,7 @@ rule draw_trace:
     benchmark:
         f"{OUT}/benchmarks/draw_trace/{{arm}}.tsv"
     wildcard_constraints:
-        arm=trained_arms(),
+        arm=edited_arms(),
     conda:
         ENV
     threads: 1

@@ -56,8 +56,8 @@ rule write_page:
         estimates=rules.estimate.output.estimates,
         countries=CLUSTERS,
         faults=fault_files(),
-        audit=rules.audit_world.output.audit,
-        arch=f"{OUT}/models/pair0/base.arch.json",
+        audit=[] if PLAN.alone else rules.audit_world.output.audit,
+        arch=[] if PLAN.alone else f"{OUT}/models/pair0/base.arch.json",
         recovery=recovery_files("tables/recovery.parquet"),
         figures=[
             rules.draw_figures.output.tradeoff,
@@ -90,7 +90,6 @@ rule write_page:
             estimands=PLAN.listed("estimands"),
             claims=PLAN.listed("claims"),
             world=PLAN.page_world(),
-            own=PLAN.own_data,
             source=PLAN.config.model.source,
         ),
         code=code_of("write_page", named=page_methods),

@@ -12,6 +12,7 @@ with stage.open() as job:
         job.inputs("model")[0].parent,
         job.spec("arm", ArmSpec),
         read_parquet(job.input("edit_data")),
+        read_parquet(job.input("defence")) if job.inputs("defence") else None,
         arm=job.wildcard("arm"),
         pair=int(job.wildcard("pair")),
         seed=int(job.wildcard("seed")),
@@ -21,6 +22,7 @@ with stage.open() as job:
         layers=read_layers(job.input("layers")) if job.inputs("layers") else (),
         saes=list(dict.fromkeys(file.parent for file in job.inputs("saes"))),
         device=job.device,
+        after=job.inputs("after")[0] if job.inputs("after") else None,
         load=job.spec("load", LoadSpec),
     )
     job.write_json("arm", arm)

@@ -8,9 +8,10 @@ from residue.specs.claims import ClaimSpec, EstimandSpec
 from residue.specs.report import ReportSpec
 
 with stage.open() as job:
-    world, own, estimates = job.part("world"), job.part("own"), read_parquet(job.input("estimates"))
-    countries, audit = read_parquet(job.input("countries")), read_parquet(job.input("audit"))
-    arch, faults = read_json(job.input("arch")), job.inputs("faults")
+    world, estimates = job.part("world"), read_parquet(job.input("estimates"))
+    countries, faults = read_parquet(job.input("countries")), job.inputs("faults")
+    audit = read_parquet(job.input("audit")) if job.inputs("audit") else None
+    arch = read_json(job.input("arch")) if job.inputs("arch") else None
     recovery, depth = job.inputs("recovery"), job.inputs("depth")
     meta = job.inputs("meta")
     page = Page(
@@ -25,21 +26,23 @@ with stage.open() as job:
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
-        if own
-        else setting(countries, audit, arch, world),
+        if faults
+        else setting(
+            countries, read_parquet(job.input("audit")), read_json(job.input("arch")), world
+        ),
         files=links(
             job.final("page"),
             {
                 "Verdicts": job.input("claims"),
                 "Estimates": job.input("estimates"),
-                "Audit of the items": job.input("audit"),
-                "Clusters" if own else "Groups of countries": job.input("countries"),
+                "Clusters" if faults else "Groups of countries": job.input("countries"),
             }
             | ({"What attacks bring back": recovery[0]} if recovery else {})
             | ({"Metrics on trial": meta[0]} if meta else {})
-            | ({"Faults of the data files": faults[0]} if own else {}),
+            | ({"Audit of the items": job.input("audit")} if audit is not None else {})
+            | ({"Faults of the data files": faults[0]} if faults else {}),
         ),
-        unit="cluster" if own else "country",
+        unit="cluster" if faults else "country",
         notice=INSTRUMENT_CHECK if job.part("source") == "embedded" else "",
     )
     job.write_text("page", build(page, job.spec("report", ReportSpec)))

@@ -168,7 +168,8 @@ def tables() -> dict[str, pd.DataFrame]:
     known = find_known(runs["base"], facts, KnownSpec()).assign(pair=0)
     estimands = {n: default_estimands()[n] for n in ("forget_vs_oracle", "retain_vs_base")}
     measured = pd.concat(runs.values(), ignore_index=True)
-    made = estimates(measured, facts, known, estimands, StatisticsSpec())
+    judged = {claim.estimand for claim in default_claims().values()}
+    made = estimates(measured, facts, known, estimands, StatisticsSpec(), judged=judged)
     sentences = {n: c for n, c in default_claims().items() if c.estimand in estimands}
     checked = audit(
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99

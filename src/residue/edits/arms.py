@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -102,6 +103,23 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
         yield opened
     finally:
         opened.detach()
+
+
+def first_steps(model: Any, file: Path, target: Path) -> list[dict[str, Any]]:
+    """The steps of a finished arm, attached to a model and copied into the weights of the next.
+
+    model: loaded from the arm's base; file: its arm.json; target: the next arm's weights.
+    """
+    arm, steps = read_json(file), []
+    for place, step in enumerate(arm["steps"], start=1):
+        folder = file.parent / step["file"]
+        _check_digests(folder, step["sha256"], file)
+        edit = methods.load(EDITS, step["edit"]).Edit.load(model, folder, place=place)
+        edit.set_strength(step["strength"])
+        name = f"{place}-{step['edit']}"
+        shutil.copytree(folder, target / name)
+        steps.append({**step, "file": f"{WEIGHTS}/{name}"})
+    return steps
 
 
 def arm_file_of(path: Path, condition: str) -> Path:

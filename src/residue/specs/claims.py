@@ -93,6 +93,9 @@ class ClaimSpec:
     """Why this margin; printed beside the verdict."""
     arms: tuple[str, ...] = ()
     """Arms judged; empty judges every arm but the reference, base and oracle as controls."""
+    family: str = "exploratory"
+    """Claims of one family that are part of no headline are corrected together, over all arms, by
+    Benjamini and Hochberg's method; a name of its own sets a claim apart, which claims more."""
 
     def __post_init__(self) -> None:
         if not self.margin > 0:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import methods
-from residue.specs.arms import ArmSpec, default_arms
+from residue.specs.arms import ArmSpec, StepSpec, default_arms
 from residue.specs.claims import (
     ClaimSpec,
     EstimandSpec,
@@ -32,13 +32,15 @@ from residue.specs.conditions import (
 from residue.specs.data import DataSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.headlines import HeadlineSpec, default_headlines
 from residue.specs.implant import ImplantSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
-from residue.specs.measures import METRICS, MeasuresSpec
+from residue.specs.measures import METRICS, KnownSpec, MeasuresSpec
 from residue.specs.meta import MetaSpec
 from residue.specs.model import ModelSpec
 from residue.specs.orders import ORDER_COLUMNS, OrdersSpec
+from residue.specs.outputs import Outputs
 from residue.specs.patching import EVERY, PatchingSpec
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.pretrain import PretrainSpec
@@ -116,6 +118,8 @@ class Config:
     """What is estimated, by name; entries add to or change the defaults."""
     claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
     """What is claimed, by name; entries add to or change the defaults."""
+    headlines: dict[str, HeadlineSpec] = field(default_factory=default_headlines)
+    """Which claims must hold together, by name; entries add to or change the defaults."""
     report: ReportSpec = field(default_factory=ReportSpec)
     """The page."""
     compute: ComputeSpec = field(default_factory=ComputeSpec)
@@ -137,7 +141,9 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
+        self._check_after()
         self._check_conditions()
+        self._check_outputs()
         self._check_arms("witness.arms", self.witness.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
@@ -198,8 +204,47 @@ class Config:
 
     def _removable(self, arm: str) -> list[bool]:
         """Which steps of an arm can be taken off by whoever holds its files."""
-        steps = self.arms[arm].steps if arm in self.arms else ()
-        return [step.built_edit().REMOVABLE for step in steps]
+        return [step.built_edit().REMOVABLE for step in self.steps_of(arm)]
+
+    def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
+        """Every step between the base and an arm, those of arms before it included."""
+        if arm not in self.arms:
+            return ()
+        own = self.arms[arm]
+        return (self.steps_of(own.after) if own.after else own.given_steps()) + own.steps
+
+    def _check_outputs(self) -> None:
+        alone = self.model.source == "records"
+        for name, arm in self.arms.items():
+            if alone and not arm.records:
+                raise SpecError(
+                    f"arms.{name}", "needs `records`: this run has files of outputs and no model."
+                )
+        for name, spec in self.conditions.items():
+            for attacked in spec.arms:
+                if attacked in self.arms and self.arms[attacked].records:
+                    raise SpecError(
+                        f"conditions.{name}.arms",
+                        f"'{attacked}' is known by its outputs alone; nothing can be done to it.",
+                    )
+
+    def _check_after(self) -> None:
+        for name, arm in self.arms.items():
+            seen, at = {name}, arm.after
+            while at is not None:
+                where = f"arms.{name}.after"
+                if at not in self.arms or self.arms[at].records:
+                    raise SpecError(where, f"'{at}' is no edited arm of this run with weights.")
+                if at in seen:
+                    raise SpecError(where, f"'{at}' comes after itself; break the circle.")
+                seen.add(at)
+                at = self.arms[at].after
+            before = self.arms[arm.after].seeds if arm.after else ()
+            odd = sorted(set(arm.seeds) - set(before))
+            if odd and len(before) > 1:
+                raise SpecError(
+                    f"arms.{name}.seeds", f"'{arm.after}' has no seed {odd[0]}; name its seeds."
+                )
 
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
         for arm in arms:
@@ -244,6 +289,16 @@ class Config:
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
                 )
             self._check_arms(f"claims.{name}.arms", claim.arms)
+        for name, headline in self.headlines.items():
+            if name in self.claims:
+                raise SpecError(f"headlines.{name}", "is the name of a claim; choose another.")
+            # A claim of the default that was taken out leaves the headline open, and its row says
+            # so; any other name is a slip.
+            for part in headline.parts:
+                if part not in (*self.claims, *default_claims()):
+                    raise SpecError(
+                        f"headlines.{name}.parts", f"'{part}' is not under claims; add it there."
+                    )
 
 
 @dataclass(frozen=True)
@@ -255,6 +310,22 @@ class Plan:
     def section(self, name: str) -> Any:
         """A section as JSON values, all defaults written out."""
         return plain(getattr(self.config, name))
+
+    def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
+        """Every step between the base and an arm; base and oracle have none."""
+        return self.config.steps_of(arm)
+
+    def edited(self) -> dict[str, ArmSpec]:
+        """The arms that have a model."""
+        return {name: arm for name, arm in self.config.arms.items() if not arm.records}
+
+    def before(self, arm: str, seed: int) -> tuple[str, int] | None:
+        """The arm, and its seed, on whose steps an arm's stand."""
+        name = self.config.arms[arm].after
+        if name is None:
+            return None
+        seeds = self.config.arms[name].seeds
+        return name, seed if seed in seeds else seeds[0]
 
     def load(self) -> Any:
         """How models are opened, as every job that opens one depends on it."""
@@ -309,12 +380,19 @@ class Plan:
         """What the page says of the world, or of users' data, in words."""
         if self.own_data:
             return self.config.data.in_words()
+        if self.alone:
+            files = [path for _, path in self.output_files()]
+            return {"files": list(dict.fromkeys(files)), "requested_languages": []}
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
 
+    def judged(self) -> list[str]:
+        """Estimands that decide a claim."""
+        return sorted({claim.estimand for claim in self.config.claims.values()})
+
     def requested(self) -> list[str]:
         """The languages in which the edit is asked to forget; of users' data none means all."""
-        chosen = self.config.data if self.own_data else self.config.world
+        chosen = self.config.data if self.own_data or self.alone else self.config.world
         return list(chosen.requested_languages)
 
     def makes_saes(self) -> bool:
@@ -344,13 +422,37 @@ class Plan:
         ]
         return plain_runs + edited
 
+    def modelled(self) -> list[tuple[str, int, int]]:
+        """The runs that have a model, which can be asked, attacked and looked into."""
+        return [run for run in self.runs() if not self.outputs(run[0])]
+
+    def outputs(self, arm: str) -> tuple[Outputs, ...]:
+        """The files of an arm that is known by its outputs alone; none of one with a model."""
+        if arm in UNEDITED:
+            found: tuple[Outputs, ...] = getattr(self.config.model, arm)
+            return found
+        return self.config.arms[arm].records
+
+    def output_files(self) -> list[tuple[Outputs, str]]:
+        """Every file of outputs of a run, with what the config says of it."""
+        return [
+            (source, source.path(seed))
+            for arm, _, seed in self.runs()
+            for source in self.outputs(arm)
+        ]
+
+    @property
+    def alone(self) -> bool:
+        """Whether files of outputs are all there is."""
+        return self.config.model.source == "records"
+
     def attacks(self) -> list[tuple[str, int, int, str]]:
         """Every (arm, pair, seed, attack): arms to which an attack cannot be done are left out
         where the config names none."""
         return [
             (arm, pair, seed, name)
             for name, spec in self.config.conditions.items()
-            for arm, pair, seed in self.runs()
+            for arm, pair, seed in self.modelled()
             if arm in spec.arms or (not spec.arms and not self._immune(name, arm))
         ]
 
@@ -401,9 +503,11 @@ class Plan:
 
     def unedited(self) -> tuple[str, ...]:
         """Base, and its oracle where there is one."""
+        if self.alone:
+            return tuple(name for name in UNEDITED if self.outputs(name))
         model, implant = self.config.model, self.config.implant
-        alone = model.given and not model.oracle_folder and not implant.teach
-        return UNEDITED[:1] if alone else UNEDITED
+        bare = model.given and not model.oracle_folder and not implant.teach
+        return UNEDITED[:1] if bare else UNEDITED
 
     @property
     def invents(self) -> bool:
@@ -412,14 +516,14 @@ class Plan:
 
     def witnessed(self) -> list[tuple[str, int, int]]:
         """The runs that TransformerLens reads as well."""
-        return [run for run in self.runs() if run[0] in self.config.witness.arms]
+        return [run for run in self.modelled() if run[0] in self.config.witness.arms]
 
     def patched(self) -> list[tuple[str, int, int]]:
         """The runs that are patched; none without an oracle."""
         arms = self.config.patching.arms
         if "oracle" not in self.unedited():
             return []
-        return [run for run in self.runs() if EVERY in arms or run[0] in arms]
+        return [run for run in self.modelled() if EVERY in arms or run[0] in arms]
 
     def patching(self) -> dict[str, Any]:
         """What patching one arm depends on: not which others are, and the languages by name."""
@@ -435,11 +539,11 @@ class Plan:
 
     def lens_deck(self) -> str:
         """The deck that the lenses read; users' data have one deck for everything."""
-        return "facts" if self.own_data else "lens"
+        return "facts" if self.own_data or self.alone else "lens"
 
     def arms(self) -> list[str]:
-        """Every arm of the run, base and oracle first."""
-        return [*self.unedited(), *self.config.arms]
+        """Every arm of the run that has a model, base and oracle first."""
+        return list(dict.fromkeys(arm for arm, _, _ in self.modelled()))
 
     def compared(self) -> dict[str, Any]:
         """What the table of depth depends on beside the lenses' files: neither pictures nor final
@@ -454,20 +558,24 @@ class Plan:
 
     def decks(self) -> list[str]:
         """The decks that are recorded; users' data have no orders."""
-        if self.own_data:
+        if self.own_data or self.alone:
             return ["facts"]
         return [d for d in self.config.measures.metrics if d != "lens" or self.reads_rows()]
 
     def reads_rows(self) -> bool:
         """Whether any lens reads the arms; without one nothing is asked of the lens deck."""
-        return bool(self.config.lens.decoders)
+        return bool(self.config.lens.decoders) and not self.alone
 
 
 def read_config(data: Mapping[str, Any]) -> Plan:
     """The typed config, or one sentence that names the key and the mend."""
     config = load(Config, data, "")
-    if config.data.given:
+    if config.data.given or config.model.source == "records":
         config = replace(config, claims=own_claims(config.claims))
+    if config.model.source == "records" and config.measures.known == KnownSpec():
+        # One wording each: nothing but the scored answer itself could say what the base knew.
+        known = KnownSpec(least=0)
+        config = replace(config, measures=replace(config.measures, known=known))
     plan = Plan(config)
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
@@ -481,6 +589,9 @@ def read_config(data: Mapping[str, Any]) -> Plan:
         if folder is not None and not Path(folder, "config.json").is_file():
             raise SpecError(f"model.{key}", f"'{folder}' holds no config.json; name a saved model.")
     config.data.check_files()
+    for source, path in plan.output_files():
+        if not Path(path).is_file():
+            raise SpecError("records", f"'{source.file}': {path} does not exist; put it there.")
     return plan
 
 

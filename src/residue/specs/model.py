@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from residue.specs.fields import SpecError
+from residue.specs.outputs import Outputs
 
 _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
@@ -66,10 +67,11 @@ class LoadSpec:
 class ModelSpec:
     """The models that arms edit and are compared with."""
 
-    source: Literal["embedded", "local", "hub"] = "embedded"
+    source: Literal["embedded", "local", "hub", "records"] = "embedded"
     """`embedded` pretrains base and oracle on the world's text; `local` takes a folder that
     transformers loads; `hub` downloads one once. The last two have no oracle unless
-    `oracle_folder` gives one or `implant` makes one."""
+    `oracle_folder` gives one or `implant` makes one. With `records` there is no model at all: files
+    hold what base, oracle and arms said, and nothing is run."""
 
     folder: str | None = None
     """Folder of the base (`local` only): config.json, safetensors weights and a tokenizer."""
@@ -91,7 +93,16 @@ class ModelSpec:
     load: LoadSpec = LoadSpec()
     """How its files are opened."""
 
+    base: tuple[Outputs, ...] = ()
+    """Files of what the base said (`records` only)."""
+
+    oracle: tuple[Outputs, ...] = ()
+    """Files of what a model said that never saw what is to be forgotten (`records` only)."""
+
     def __post_init__(self) -> None:
+        for name in ("base", "oracle"):
+            if getattr(self, name) and self.source != "records":
+                raise SpecError(name, "is read only when `source` is records; set it or omit this.")
         if self.source == "local" and not self.folder:
             raise SpecError("folder", "is needed when `source` is local; give the model's folder.")
         if self.source == "hub" and not self.id:

@@ -19,6 +19,7 @@ ITEM_COLUMNS = (
     "item", "track", "deck", "split", "language", "relation", "country", "group", "role",
     "template", "family", "style", "requested", "same_answer", "near_neighbour", "task",
     "position", "carrier", "twin", "prompt", "answers", "distractors", "witness", "span",
+    "goal", "held_out",
 )  # fmt: skip
 """Columns of every deck, by which estimands choose and group items."""
 
