@@ -16,8 +16,9 @@ from residue.core import methods
 from residue.core.seeds import derive
 from residue.edits.answers import encode
 from residue.edits.batches import Batch
+from residue.edits.looks import exact_share
 from residue.edits.methods.lora import Edit
-from residue.edits.training import exact_share, train
+from residue.edits.training import train
 from residue.specs.arms import OBJECTIVES, TrainSpec
 from residue.specs.implant import ImplantSpec
 from residue.world.build import Role, World
