@@ -149,6 +149,9 @@ class Config:
         succession.check(self.arms)
         self._check_conditions()
         self._check_outputs()
+        for arm in self.compute.probe:
+            if arm not in self.arms:
+                raise SpecError("compute.probe", f"'{arm}' is not an edited arm of this run.")
         self._check_arms("witness.arms", self.witness.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
