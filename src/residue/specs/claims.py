@@ -13,6 +13,8 @@ SEEN = {"family": ("seen",), "style": ("plain",)}
 FORGET = ("forget_test", "forget_relearn")
 """Both halves: they differ only once a relearning attack has taught one of them."""
 RETAIN = ("retain_touched", "retain_untouched")
+FORMS = ("diluted", "twice", "listed", "romanised", "few_shot")
+"""Styles of the items that `decks.forms` asks in other forms."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,16 @@ def default_estimands() -> dict[str, EstimandSpec]:
             "Retain facts, two languages in one prompt",
             where={"split": RETAIN, "style": ("mixed_language",)},
             by=("language",),
+        ),
+        "forget_by_form": _facts(
+            "Forget facts put in other forms; read beside the base, which some forms confuse",
+            where={"split": ("forget_test",), "family": ("changed",), "style": FORMS},
+            by=("style",),
+        ),
+        "retain_by_form": _facts(
+            "Retain facts put in other forms",
+            where={"split": ("retain_untouched",), "family": ("changed",), "style": FORMS},
+            by=("style",),
         ),
         "same_answer": _facts(
             "Retain facts that share an answer with a forget fact, or not",
