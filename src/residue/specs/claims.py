@@ -17,6 +17,8 @@ OF_ORDERS = ("right_under_attack", "obeys_no_orders", "faithful", "useful")
 """Claims of models that are asked orders."""
 LEVELS = ("at_least", "at_most")
 """Kinds of claims that compare with no model."""
+FORMS = ("diluted", "twice", "listed", "romanised", "few_shot")
+"""Styles of the items that `decks.forms` asks in other forms."""
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,16 @@ def default_estimands() -> dict[str, EstimandSpec]:
             "Retain facts, two languages in one prompt",
             where={"split": RETAIN, "style": ("mixed_language",)},
             by=("language",),
+        ),
+        "forget_by_form": _facts(
+            "Forget facts put in other forms; read beside the base, which some forms confuse",
+            where={"split": ("forget_test",), "family": ("changed",), "style": FORMS},
+            by=("style",),
+        ),
+        "retain_by_form": _facts(
+            "Retain facts put in other forms",
+            where={"split": ("retain_untouched",), "family": ("changed",), "style": FORMS},
+            by=("style",),
         ),
         "same_answer": _facts(
             "Retain facts that share an answer with a forget fact, or not",
