@@ -63,6 +63,8 @@ from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
 from residue.world.injection.defence import defence_data
 from residue.world.injection.items import orders_deck
+from residue.world.injection.leaks import leaks
+from residue.world.injection.shortcuts import shortcuts
 from residue.world.items import facts_deck
 from residue.world.jsonl import Fault
 from residue.world.lens_items import lens_deck
@@ -174,7 +176,10 @@ def tables() -> dict[str, pd.DataFrame]:
     checked = audit(
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
     )
+    protected = defence_data(world, DefenceData(twins=64, keep=8, dev_twins=4, dev_keep=4))
     return {
+        "order leaks": leaks(orders, protected),
+        "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
         "countries": world.groups,
         "items": pd.concat([facts, lens, orders], ignore_index=True),
         "depth": depth_table(
@@ -186,7 +191,7 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "final_predictions": predicted(),
         "edit_data": shown,
-        "defence_data": defence_data(world, DefenceData(twins=8, keep=8, dev_twins=4, dev_keep=4)),
+        "defence_data": protected,
         "audit": checked,
         "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
@@ -223,6 +228,8 @@ def tables() -> dict[str, pd.DataFrame]:
         "items",
         "edit_data",
         "defence_data",
+        "order leaks",
+        "order shortcuts",
         "audit",
         "corpus",
         "faults",
@@ -288,8 +295,9 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
 
     history = pd.DataFrame({"step": [1]})
     monkeypatch.setattr(recipes, "open_model", lambda *_, **__: (None, None))
-    monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
-    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
+    monkeypatch.setattr(recipes, "fed_by", lambda *_: None)
+    monkeypatch.setattr(recipes.Shown, "targets", lambda *_: [])
+    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history, None))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
     nothing = pd.DataFrame({"prompt": []})
     arm, _ = recipes.train_arm(
