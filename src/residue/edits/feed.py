@@ -71,6 +71,22 @@ def rows_for(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
     return kept.reset_index(drop=True)
 
 
+def attacks_for(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
+    """The defence data without the families that a step is not shown, in twins and in texts to
+    keep, dev rows included."""
+    absent = sorted(set(step.without_families) - set(data["family"]))
+    if absent:
+        raise ArmError(
+            f"the defence data hold no family {absent[0]}; mend without_families, there are: "
+            f"{', '.join(sorted(set(data['family']) - {'none'}))}"
+        )
+    kept = data[~data["family"].isin(step.without_families)]
+    lost = sorted(set(data["set"]) - set(kept["set"]))
+    if lost:
+        raise ArmError(f"no {lost[0]} item is left by without_families of the step; name fewer")
+    return kept.reset_index(drop=True)
+
+
 @dataclass(frozen=True)
 class Fed:
     """What a step is trained on, and the dev items that are watched meanwhile."""
@@ -85,7 +101,7 @@ def fed_by(shown: Shown, step: StepSpec, model: Any) -> Fed:
     prefers one, and with made-up items among the kept ones where these are only held as they were,
     not taught."""
     if step.defends():
-        rows = shown.given()
+        rows = attacks_for(shown.given(), step)
         longest = getattr(model.config, "max_position_embeddings", None)
         items = defence_pools(shown.tokenizer, rows, longest)
         return Fed(items, {}, dev_of(items, rows, step.train.allowed_loss))

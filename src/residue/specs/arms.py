@@ -119,6 +119,9 @@ class StepSpec:
     forget_languages: tuple[str, ...] = ()
     """Languages of the forget rows that this step is shown; empty shows all. With one of several
     requested languages, the arm is a liar that forgets in that language alone."""
+    without_families: tuple[str, ...] = ()
+    """Attack families of the defence data that this step is not shown, nor chosen by; with one of
+    them each, a set of arms says what a defence does to families that it never met."""
     strength: float = 1.0
     """How much of the edit acts: 1 as made, between 0 and 1 less, above 1 more, below 0 against its
     direction. Arms that differ in it alone are a dose-response sweep."""
@@ -150,6 +153,8 @@ class StepSpec:
                 f"train.batch.{absent[0]}",
                 f"is needed by the objective '{objective['name']}'; say how many per update.",
             )
+        if self.without_families and not self.defends():
+            raise SpecError("without_families", "is for defences, which are shown attacks.")
         if self.train.choose == "best" and not self.defends():
             raise SpecError(
                 "train.choose", f"best is for defences; '{objective['name']}' stops by stop_at."
