@@ -52,6 +52,11 @@ def depth_measurements():
     return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in arms]
 
 
+def tests_measurements():
+    """Measurements that the tests inside the models hand on."""
+    return [f"{OUT}/measurements/tests.parquet"] if PLAN.tested() else []
+
+
 def all_known():
     return [
         f"{OUT}/measurements/known/pair{pair}.parquet"
@@ -141,6 +146,7 @@ rule estimate:
         measurements=all_measurements()
         + patching_measurements()
         + depth_measurements()
+        + tests_measurements()
         + attacked_measurements(),
         known=all_known(),
         decks=deck_files(),

@@ -45,6 +45,8 @@ from residue.specs.representation import RepresentationSpec
 from residue.specs.sae import SaeSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
+from residue.specs.tests import FROM_CLEAN, IndependenceSpec
+from residue.specs.tests import METRICS as OF_TESTS
 from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
@@ -99,6 +101,8 @@ class Config:
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)
     """What lenses read of every arm, row by row."""
+    tests: IndependenceSpec = field(default_factory=IndependenceSpec)
+    """Tests of independence inside the models, their calibration, the picture of the graph."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
@@ -127,6 +131,7 @@ class Config:
         self._check_names()
         self._check_conditions()
         self._check_arms("witness.arms", self.witness.arms)
+        self._check_arms("tests.graph.arms", self.tests.graph.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
         self._check_claims()
@@ -184,7 +189,7 @@ class Config:
 
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
-        measured.update(OF_PATCHING)
+        measured.update(OF_PATCHING, OF_TESTS)
         made = {PLAIN, *(c for name, spec in self.conditions.items() for c in spec.names(name))}
         for name, estimand in self.estimands.items():
             absent = [each for each in estimand.conditions if each not in made]
@@ -199,7 +204,8 @@ class Config:
                     f"estimands.{name}.metric",
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
-            for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
+            by = set(estimand.by) - {"row"}
+            for column in (*estimand.where, *estimand.against, *sorted(by), estimand.unit):
                 if column not in ITEM_COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
@@ -214,7 +220,7 @@ class Config:
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is not under estimands; add it there.",
                 )
-            if estimand.reference == "none":
+            if estimand.reference == "none" and estimand.metric not in FROM_CLEAN:
                 raise SpecError(
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
@@ -373,6 +379,26 @@ class Plan:
         if "oracle" not in self.unedited():
             return []
         return [run for run in self.runs() if EVERY in arms or run[0] in arms]
+
+    def tested(self) -> list[str]:
+        """The arms whose rows are tested; none without an oracle, which has to give the level."""
+        return self.arms() if "oracle" in self.unedited() else []
+
+    def tests(self, *parts: str) -> dict[str, Any]:
+        """The named keys of the tests."""
+        section = self.section("tests")
+        return {name: section[name] for name in parts}
+
+    def tests_orders(self) -> bool:
+        """Whether twins are asked: only where there is a deck with orders."""
+        return self.config.tests.orders and bool(self.tested()) and "orders" in self.decks()
+
+    def drawn_graphs(self) -> list[str]:
+        """The arms of the causal picture, the base first."""
+        if not self.tests_orders():
+            return []
+        named = self.config.tests.graph.arms or tuple(self.config.arms)[:1]
+        return list(dict.fromkeys(["base", *named]))
 
     def patching(self) -> dict[str, Any]:
         """What patching one arm depends on: not which others are, and the languages by name."""
