@@ -135,7 +135,29 @@ rule decide_tests:
         launch.command("decide_tests")
 
 
+rule calibrate_tests:
+    """Rejection rates of the tests where nothing depends, and power where something does."""
+    output:
+        calibration=f"{OUT}/tests/calibration.parquet",
+    log:
+        f"{OUT}/logs/calibrate_tests.log",
+    benchmark:
+        f"{OUT}/benchmarks/calibrate_tests.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(calibration=PLAN.tests("calibration")["calibration"]),
+        code=code_of("calibrate_tests"),
+        io=io_of,
+    shell:
+        launch.command("calibrate_tests")
+
+
 if TESTED:
+    ask("calibrate_tests")
     ask("test_rows", TESTED)
     ask("swap_rows", EXCHANGED)
     ask("decide_tests")

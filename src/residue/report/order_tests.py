@@ -109,24 +109,31 @@ def _carried(
             ("order_carried", CARRIED, means["logp_clean_rows"] - means["logp_attacked"]),
             ("order_carried_back", BACK, means["logp_clean"] - means["logp_attacked_rows"]),
         ):
-            low, high, reason = _ratio(part.to_numpy(), whole, drawn, statistics.level)
+            share, low, high, reason = _ratio(part.to_numpy(), whole, drawn, statistics.level)
             yield blank(
                 test, hypothesis, str(arm), row=row, statistic=float(whole.mean()),
-                effect=float(part.sum() / whole.sum()), low=low, high=high,
+                effect=share, low=low, high=high,
                 level=statistics.level, n=mine["item"].nunique(), n_clusters=len(means),
                 n_seeds=mine["seed"].nunique(), reference="clean twin",
                 decision=NOT_SHOWN if reason else DESCRIPTIVE, reason=reason,
             )  # fmt: skip
 
 
-def _ratio(part: Floats, whole: Floats, drawn: Floats, level: float) -> tuple[float, float, str]:
-    """Interval of Σ part / Σ whole over drawn countries; the reason where there is none."""
+def _ratio(
+    part: Floats, whole: Floats, drawn: Floats, level: float
+) -> tuple[float, float, float, str]:
+    """Σ part / Σ whole with its interval over drawn countries; the reason where there is none."""
     tails = [(1.0 - level) / 2.0, (1.0 + level) / 2.0]
     total = drawn @ whole / len(whole)
     if np.quantile(total, tails[0]) < LEAST:
-        return math.nan, math.nan, f"the order takes less than {LEAST:g} nats from the answer"
+        return (
+            math.nan,
+            math.nan,
+            math.nan,
+            f"the order takes less than {LEAST:g} nats from the answer",
+        )
     low, high = np.quantile((drawn @ part / len(part)) / total, tails)
-    return float(low), float(high), ""
+    return float(part.sum() / whole.sum()), float(low), float(high), ""
 
 
 def _in_rows(in_rows: pd.DataFrame) -> Iterator[dict[str, Any]]:

@@ -18,20 +18,23 @@ class CalibrationSpec:
 
     repetitions: int = 200
     """Data sets per cell; the band of the rejection rate narrows with its root, the cost grows."""
-    observations: int = 48
+    observations: int = 96
     """Observations of a data set; clusters hold four each, pairs two, strata eight."""
     dimensions: tuple[int, ...] = (1, 4, 32)
     """Dimensions of the rows' stand-in; one column of the table each."""
     permutations: int = 199
     """Arrangements drawn where no closed form is used."""
-    strengths: tuple[float, ...] = (0.5, 1.0)
+    strengths: tuple[float, ...] = (0.25, 0.5, 1.0)
     """Dependence planted for the power curve, in standard deviations of the noise."""
+    power_repetitions: int = 60
+    """Data sets per point of the power curve."""
 
     def __post_init__(self) -> None:
-        if self.repetitions < 20:
-            raise SpecError("repetitions", f"needs at least 20, got {self.repetitions}.")
+        for name in ("repetitions", "power_repetitions"):
+            if getattr(self, name) < 20:
+                raise SpecError(name, f"needs at least 20, got {getattr(self, name)}.")
         if self.observations < 24 or self.observations % 8:
-            raise SpecError("observations", "must be a multiple of 8, at least 24; say 48.")
+            raise SpecError("observations", "must be a multiple of 8, at least 24; say 96.")
         if self.permutations < 99:
             raise SpecError("permutations", f"needs at least 99 for p = 0.01; {self.permutations}.")
 
