@@ -38,6 +38,7 @@ elif not PLAN.alone:
 include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
+include: "rules/memory.smk"
 include: "rules/records.smk"
 include: "rules/outputs.smk"
 include: "rules/representation.smk"
@@ -51,6 +52,7 @@ include: "rules/measures.smk"
 include: "rules/conditions.smk"
 include: "rules/depth.smk"
 include: "rules/meta.smk"
+include: "rules/injection.smk"
 include: "rules/report.smk"
 
 
