@@ -543,9 +543,9 @@ class Plan:
         return {name: section[name] for name in ("temperatures", "top")}
 
     def decks(self) -> list[str]:
-        """The decks that are recorded; users' data have no orders."""
+        """The decks that are recorded; users' data have orders where files of them are named."""
         if self.own_data or self.alone:
-            return ["facts"]
+            return ["facts", "orders"] if self.config.data.orders else ["facts"]
         return [d for d in self.config.measures.metrics if d != "lens" or self.reads_rows()]
 
     def asks_orders(self) -> bool:
