@@ -148,3 +148,18 @@ def test_users_runs_ask_orders_only_where_files_of_them_are_named(tmp_path: Path
     with pytest.raises(SpecError, match=r"data\.orders\[0\]\.file"):
         read_config(config | {"data": data | {"orders": [{"file": "none.jsonl"}]}})
     assert load(DataSpec, {}, "data").order_files() == []
+
+
+def test_users_runs_have_no_defence_because_nothing_could_be_shown_to_it(tmp_path: Path) -> None:
+    for name in ("config.json", "f.jsonl"):
+        (tmp_path / name).write_text("{}\n")
+    file = str(tmp_path / "f.jsonl")
+    data = {"forget": [{"file": file}], "retain": [{"file": file}]}
+    config = {"model": {"source": "local", "folder": str(tmp_path)}, "data": data}
+    assert "defended" not in read_config(config).config.arms
+    assert "npo" in read_config(config).config.arms
+    mine = {
+        "mine": {"steps": [{"objective": "invariant", "train": {"batch": {"twin": 4, "keep": 4}}}]}
+    }
+    with pytest.raises(SpecError, match=r"arms\.mine\.steps.*name another objective"):
+        read_config(config | {"arms": mine})
