@@ -79,7 +79,7 @@ def arm_defence(wildcards):
     """Twins and items to keep, for arms with an objective that is fed from them."""
     steps = PLAN.config.arms[wildcards.arm].steps
     needed = any(step.fed_from() == DEFENCE_DATA for step in steps)
-    return f"{OUT}/world/defence_data.parquet" if needed else []
+    return DEFENCE_FILE if needed else []
 
 
 rule train_arm:

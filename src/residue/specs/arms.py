@@ -315,5 +315,22 @@ def default_arms() -> dict[str, ArmSpec]:
     }
 
 
+def own_arms(arms: Mapping[str, ArmSpec]) -> dict[str, ArmSpec]:
+    """The arms of a run on users' data, which hold nothing that a defence could be shown: the
+    default's is left out, and one that users name is an error."""
+    default = default_arms()
+    kept = {}
+    for name, arm in arms.items():
+        if not any(step.fed_from() == DEFENCE_DATA for step in arm.steps):
+            kept[name] = arm
+        elif arm != default.get(name):
+            raise SpecError(
+                f"arms.{name}.steps",
+                "has an objective that is shown hidden orders of the embedded world, which users' "
+                "data lack; name another objective.",
+            )
+    return kept
+
+
 def _computed(edit: str) -> ArmSpec:
     return ArmSpec(steps=(StepSpec(edit=edit, objective=None),), seeds=(0,))
