@@ -7,7 +7,7 @@ from time import time
 from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
-from residue.specs.arms import DEFENCE_DATA, EDITS, OBJECTIVES
+from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs import fields

@@ -26,7 +26,7 @@ def planned_methods(wildcards):
 
 def planned_defence(wildcards):
     """The defence data where some arm is fed from them."""
-    needed = any(step.fed_from() == DEFENCE_DATA for step in planned_steps())
+    needed = any(step.defends() for step in planned_steps())
     return DEFENCE_FILE if needed else []
 
 

@@ -295,8 +295,9 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
 
     history = pd.DataFrame({"step": [1]})
     monkeypatch.setattr(recipes, "open_model", lambda *_, **__: (None, None))
-    monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
-    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
+    monkeypatch.setattr(recipes, "fed_by", lambda *_: None)
+    monkeypatch.setattr(recipes.Shown, "targets", lambda *_: [])
+    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history, None))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
     nothing = pd.DataFrame({"prompt": []})
     arm, _ = recipes.train_arm(

@@ -592,7 +592,7 @@ def read_config(data: Mapping[str, Any]) -> Plan:
     if config.data.given:
         config = replace(config, arms=own_arms(config.arms))
     if config.data.given or config.model.source == "records":
-        config = replace(config, claims=own_claims(config.claims))
+        config = replace(config, claims=own_claims(config.claims), arms=own_arms(config.arms))
     if config.model.source == "records" and config.measures.known == KnownSpec():
         # One wording each: nothing but the scored answer itself could say what the base knew.
         known = KnownSpec(least=0)
