@@ -38,6 +38,7 @@ elif not PLAN.alone:
 include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
+include: "rules/memory.smk"
 include: "rules/records.smk"
 include: "rules/outputs.smk"
 include: "rules/representation.smk"

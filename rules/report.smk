@@ -59,6 +59,7 @@ rule write_page:
         audit=[] if PLAN.alone else rules.audit_world.output.audit,
         arch=[] if PLAN.alone else f"{OUT}/models/pair0/base.arch.json",
         recovery=recovery_files("tables/recovery.parquet"),
+        relearning=recovery_files("tables/relearning.parquet"),
         figures=[
             rules.draw_figures.output.tradeoff,
             rules.draw_figures.output.by_language,

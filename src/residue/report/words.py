@@ -34,6 +34,18 @@ def attack_name(name: str) -> str:
     return name.replace("_", " ")
 
 
+def plain_name(name: str) -> str:
+    """``stays_forgotten`` as ``stays forgotten``."""
+    return name.replace("_", " ")
+
+
+def p_value(value: float) -> str:
+    """``0.031``; ``< 0.001`` where it is less; a dash for a missing one."""
+    if math.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
+
+
 def plural(n: int, one: str) -> str:
     """``1 seed``, ``3 seeds``, ``2 countries``."""
     many = f"{one[:-1]}ies" if one.endswith("y") else f"{one}s"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import methods
+from residue.specs import succession
 from residue.specs.arms import ArmSpec, StepSpec, default_arms
 from residue.specs.claims import (
     LEVELS,
@@ -145,9 +146,12 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
-        self._check_after()
+        succession.check(self.arms)
         self._check_conditions()
         self._check_outputs()
+        for arm in self.compute.probe:
+            if arm not in self.arms:
+                raise SpecError("compute.probe", f"'{arm}' is not an edited arm of this run.")
         self._check_arms("witness.arms", self.witness.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
@@ -208,14 +212,7 @@ class Config:
 
     def _removable(self, arm: str) -> list[bool]:
         """Which steps of an arm can be taken off by whoever holds its files."""
-        return [step.built_edit().REMOVABLE for step in self.steps_of(arm)]
-
-    def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
-        """Every step between the base and an arm, those of arms before it included."""
-        if arm not in self.arms:
-            return ()
-        own = self.arms[arm]
-        return (self.steps_of(own.after) if own.after else own.given_steps()) + own.steps
+        return [step.built_edit().REMOVABLE for step in succession.steps_of(self.arms, arm)]
 
     def _check_outputs(self) -> None:
         alone = self.model.source == "records"
@@ -231,24 +228,6 @@ class Config:
                         f"conditions.{name}.arms",
                         f"'{attacked}' is known by its outputs alone; nothing can be done to it.",
                     )
-
-    def _check_after(self) -> None:
-        for name, arm in self.arms.items():
-            seen, at = {name}, arm.after
-            while at is not None:
-                where = f"arms.{name}.after"
-                if at not in self.arms or self.arms[at].records:
-                    raise SpecError(where, f"'{at}' is no edited arm of this run with weights.")
-                if at in seen:
-                    raise SpecError(where, f"'{at}' comes after itself; break the circle.")
-                seen.add(at)
-                at = self.arms[at].after
-            before = self.arms[arm.after].seeds if arm.after else ()
-            odd = sorted(set(arm.seeds) - set(before))
-            if odd and len(before) > 1:
-                raise SpecError(
-                    f"arms.{name}.seeds", f"'{arm.after}' has no seed {odd[0]}; name its seeds."
-                )
 
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
         for arm in arms:
@@ -324,7 +303,7 @@ class Plan:
 
     def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
         """Every step between the base and an arm; base and oracle have none."""
-        return self.config.steps_of(arm)
+        return succession.steps_of(self.config.arms, arm)
 
     def edited(self) -> dict[str, ArmSpec]:
         """The arms that have a model."""
@@ -332,11 +311,7 @@ class Plan:
 
     def before(self, arm: str, seed: int) -> tuple[str, int] | None:
         """The arm, and its seed, on whose steps an arm's stand."""
-        name = self.config.arms[arm].after
-        if name is None:
-            return None
-        seeds = self.config.arms[name].seeds
-        return name, seed if seed in seeds else seeds[0]
+        return succession.before(self.config.arms, arm, seed)
 
     def load(self) -> Any:
         """How models are opened, as every job that opens one depends on it."""
