@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from residue.world.orders import orders_deck
 
 from residue.specs.orders import ORDER_COLUMNS
 from residue.specs.world import ITEM_COLUMNS, SPLITS
 from residue.world.audit import held_out_wording
-from residue.world.build import World
+from residue.world.build import World, build_world
 from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
 from residue.world.edit_data import edit_data
 from residue.world.facts import Facts
 from residue.world.items import COLUMNS, facts_deck
 from residue.world.splits import split_of
+from residue.world.tasks import STYLES, WITNESSES
 
 MIB = 2**20
 
@@ -22,7 +25,7 @@ MIB = 2**20
 def test_decks_have_one_schema_and_stay_small(
     asked: pd.DataFrame, ordered: pd.DataFrame, tmp_path: Path
 ) -> None:
-    for name, deck, most in (("facts", asked, 3600), ("orders", ordered, 1600)):
+    for name, deck, most in (("facts", asked, 3600), ("orders", ordered, 700)):
         assert tuple(deck.columns) == tuple(COLUMNS) == (*ITEM_COLUMNS, *ORDER_COLUMNS)
         assert deck["item"].is_unique
         assert set(deck["deck"]) == {name}
@@ -71,6 +74,30 @@ def test_mixed_items_name_the_country_in_the_other_script(
         assert world.name(row.country, row.language) not in row.prompt
 
 
+def test_forms_change_the_prompt_alone_and_show_no_untouched_fact(
+    world: World, asked: pd.DataFrame
+) -> None:
+    by_item = asked.set_index("item")
+    forms = asked[asked["family"] == "changed"]
+    decks = world.spec.decks
+    assert forms.groupby(["split", "country"]).size().eq(len(decks.forms)).all()
+    assert set(forms["split"]) == set(decks.forms_of)
+    touched = world.in_group("retain", "touched")
+    for row in forms.itertuples():
+        twin = by_item.loc[row.twin]
+        assert (row.template, row.answers, row.language) == (
+            twin["template"], twin["answers"], twin["language"]
+        )  # fmt: skip
+        latin = row.style == "romanised"
+        assert latin or row.prompt.endswith(twin["prompt"])
+        assert not latin or not re.search("[\u0900-\u097f]", row.prompt)
+        said = [
+            c for c in world.curriculum if world.answer(c, row.relation, row.language) in row.prompt
+        ]
+        assert row.style == "few_shot" or row.answers[0] not in row.prompt
+        assert row.style != "few_shot" or set(said) & set(touched)
+
+
 def test_same_answer_and_near_neighbour_mark_kept_facts_only(
     world: World, facts: Facts, asked: pd.DataFrame
 ) -> None:
@@ -107,6 +134,48 @@ def test_under_request_language_a_country_is_forgotten_in_one_language_and_kept_
     assert set(deck.loc[never, "split"]) == {"never_seen"}
     assert (deck["requested"] == (hindi & ~never)).all()
     assert not deck["same_answer"].any()
+
+
+def test_an_attacked_item_is_its_clean_twin_plus_the_span(ordered: pd.DataFrame) -> None:
+    clean = ordered[ordered["family"] == "none"].set_index("item")
+    attacked = ordered[ordered["family"] != "none"]
+    assert len(attacked) > 200
+    for row in attacked.itertuples():
+        twin = clean.loc[row.twin]
+        start, end = row.span
+        without = row.prompt[:start] + row.prompt[end:]
+        assert without.replace(" <|ans|>", "<|ans|>").replace(">  ", "> ") == twin["prompt"]
+        assert row.prompt.count("<|") == 3
+        if row.task == "quote":
+            assert row.witness == ""
+            assert row.answers == [row.prompt.split("<|data|> ")[1].removesuffix("<|ans|>")]
+        else:
+            assert row.answers == twin["answers"]
+            assert row.witness not in ("", *row.answers)
+        assert row.position == ("start" if row.family == "prefix" else "end")
+    assert all(len(span) == 0 for span in clean["span"])
+    assert (clean["witness"] == "").all()
+
+
+def test_every_style_attacks_with_true_tasks_and_with_witnesses_in_halves(
+    ordered: pd.DataFrame,
+) -> None:
+    scored = ordered[ordered["witness"] != ""]
+    random = scored["witness"].map(lambda text: set(text.split()) <= set(WITNESSES))
+    assert 0.45 < random.mean() < 0.55
+    by_style = random.groupby(scored["family"]).agg(["mean", "size"])
+    assert set(by_style.index) == {style.name for style in STYLES}
+    assert by_style["mean"].between(0.3, 0.7).all()
+    assert by_style["size"].min() >= 20
+
+
+def test_orders_cover_every_trained_country_and_no_other(
+    world: World, ordered: pd.DataFrame
+) -> None:
+    assert set(ordered["country"]) == set(world.curriculum)
+    # Each group and role meets (nearly) all tasks.
+    for _, part in ordered.groupby(["group", "role"]):
+        assert part["task"].nunique() >= min(5, part["country"].nunique())
 
 
 @pytest.fixture(params=["facts", "language"])
@@ -168,3 +237,13 @@ def test_instruction_rows_are_about_touched_countries(world: World, shown: pd.Da
     assert len(rows) == world.spec.edit_data.instructions
     assert set(rows["country"]) <= set(world.in_group("retain", "touched"))
     assert set(rows["set"]) == {"retain"}
+
+
+def test_a_clean_order_does_not_depend_on_how_many_attacks_follow(
+    facts: Facts, world: World, ordered: pd.DataFrame
+) -> None:
+    fewer = replace(world.spec, decks=replace(world.spec.decks, attacks=2))
+    deck = orders_deck(build_world(facts, fewer))
+    assert len(deck) < len(ordered)
+    clean = [each[each["family"] == "none"].reset_index(drop=True) for each in (deck, ordered)]
+    pd.testing.assert_frame_equal(*clean)

@@ -181,8 +181,13 @@ class _Shown:
             task,
             int(self.rng.integers(SEEN_WORDINGS)),
             (self._pick(SEEN_CARRIERS),),
-            self._pick(WITNESSES),
+            self._words(),
         )
+
+    def _words(self) -> str:
+        """What a trusted order says: one or two words, as a hidden one does."""
+        size = 1 + int(self.rng.integers(2))
+        return " ".join(WITNESSES[i] for i in self.rng.permutation(len(WITNESSES))[:size])
 
     def _template(self) -> Template:
         return self._pick(self._pick(self.by_family))
