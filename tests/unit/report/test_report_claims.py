@@ -166,6 +166,16 @@ def test_arms_are_filtered_and_edits_come_before_controls() -> None:
     assert list(claims(pd.DataFrame(rows), {"c": some})["arm"]) == ["gate"]
 
 
+def test_a_headline_is_about_its_own_kind_of_arm() -> None:
+    heads = {"safe": HeadlineSpec(sentence="Safe.", parts=("c",), of="defence")}
+    rows = [estimate_row(0, 0.1, arm=arm) for arm in ("npo", "guard")]
+    table = claims(pd.DataFrame(rows), {"c": EQUAL}, heads, ["guard"])
+    roles = table.set_index(["arm", "claim"])["role"]
+    assert roles.to_dict() == {
+        ("guard", "safe"): "headline", ("guard", "c"): "part", ("npo", "c"): "exploratory"
+    }  # fmt: skip
+
+
 def test_perplexity_margins_are_factors() -> None:
     near = estimate_row(0.95, 1.1, statistic="perplexity")
     assert verdict(EQUAL, near)["verdict"] == "supported"
@@ -189,8 +199,9 @@ def test_a_level_is_judged_by_its_own_ends() -> None:
     assert verdict(seldom, low)["attainable"] == pytest.approx(1 - end)
     few = verdict(often, estimate_row(0.7, 1.0, reference="none", n_clusters=10))
     assert few["verdict"] == "inconclusive"
-    assert "even a model that fails nowhere is supported only below a margin of 0.692" in (
-        few["reason"]
+    assert (
+        "even a model that fails nowhere is supported only below a margin of 0.692"
+        in (few["reason"])
     )
 
 
