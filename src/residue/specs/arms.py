@@ -171,6 +171,11 @@ class StepSpec:
         kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
         return getattr(kind, "DATA", "") == DEFENCE
 
+    def is_defence(self) -> bool:
+        """Whether the step is made against hidden orders; an edit without training says so."""
+        computed = getattr(self.built_edit(), "DATA", EDIT_DATA)
+        return DEFENCE_DATA in (self.fed_from(), computed)
+
     def built_edit(self) -> Any:
         """The `Edit` of the named file, with its options."""
         return built("edit", EDITS, "Edit", self.edit)

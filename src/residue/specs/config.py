@@ -378,6 +378,14 @@ class Plan:
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
 
+    def defences(self) -> list[str]:
+        """The arms made against hidden orders: a step of theirs is made from defence data."""
+        return [
+            name
+            for name, arm in self.config.arms.items()
+            if any(step.is_defence() for step in arm.steps)
+        ]
+
     def judged(self) -> list[str]:
         """Estimands that decide a claim."""
         return sorted({claim.estimand for claim in self.config.claims.values()})
