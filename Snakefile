@@ -42,6 +42,7 @@ else:
 include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
+include: "rules/memory.smk"
 include: "rules/records.smk"
 include: "rules/outputs.smk"
 include: "rules/representation.smk"
@@ -55,6 +56,7 @@ include: "rules/measures.smk"
 include: "rules/conditions.smk"
 include: "rules/depth.smk"
 include: "rules/meta.smk"
+include: "rules/injection.smk"
 include: "rules/report.smk"
 
 

@@ -142,7 +142,7 @@ MODEL_FILES = (
 GIVEN_FILES = [f"{OUT}/models/given/{name}" for name in MODEL_FILES]
 
 
-def given_files():
+def base_folder_files():
     """The files of the model that the user names."""
     if PLAN.config.model.source == "hub":
         return GIVEN_FILES
@@ -154,7 +154,7 @@ def model_files_of(pair, role):
     model = PLAN.config.model
     if model.given and not PLAN.config.implant.teach:
         if role == "base":
-            return given_files()
+            return base_folder_files()
         return local_files(model.oracle_folder, *LOADED)
     return [f"{OUT}/models/pair{pair}/{role}/{name}" for name in MODEL_FILES]
 

@@ -61,7 +61,7 @@ rule implant_model:
     """A given model taught the world's countries; its oracle without those to be forgotten."""
     input:
         facts=FACTS,
-        model=given_files() if PLAN.config.implant.teach else [],
+        model=base_folder_files() if PLAN.config.implant.teach else [],
     output:
         config=f"{OUT}/models/pair{{pair}}/{{role}}/config.json",
         weights=f"{OUT}/models/pair{{pair}}/{{role}}/model.safetensors",

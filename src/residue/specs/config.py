@@ -15,6 +15,7 @@ from residue.core import methods
 from residue.specs import succession
 from residue.specs.arms import ArmSpec, StepSpec, default_arms
 from residue.specs.claims import (
+    LEVELS,
     ClaimSpec,
     EstimandSpec,
     default_claims,
@@ -35,6 +36,7 @@ from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.headlines import HeadlineSpec, default_headlines
 from residue.specs.implant import ImplantSpec
+from residue.specs.injection import InjectionSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, KnownSpec, MeasuresSpec
@@ -111,6 +113,8 @@ class Config:
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)
     """What lenses read of every arm, row by row."""
+    injection: InjectionSpec = InjectionSpec()
+    """How attacks through the data are counted."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
     meta: MetaSpec = field(default_factory=MetaSpec)
@@ -145,6 +149,9 @@ class Config:
         succession.check(self.arms)
         self._check_conditions()
         self._check_outputs()
+        for arm in self.compute.probe:
+            if arm not in self.arms:
+                raise SpecError("compute.probe", f"'{arm}' is not an edited arm of this run.")
         self._check_arms("witness.arms", self.witness.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
@@ -259,10 +266,17 @@ class Config:
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is not under estimands; add it there.",
                 )
-            if estimand.reference == "none":
+            level, absolute = claim.kind in LEVELS, estimand.reference == "none"
+            if absolute and not level:
                 raise SpecError(
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
+                )
+            if level and not absolute:
+                raise SpecError(
+                    f"claims.{name}.estimand",
+                    f"'{claim.estimand}' is a difference, and '{claim.kind}' speaks of a level; "
+                    "name one without a reference.",
                 )
             self._check_arms(f"claims.{name}.arms", claim.arms)
         for name, headline in self.headlines.items():
@@ -533,6 +547,10 @@ class Plan:
         if self.own_data or self.alone:
             return ["facts"]
         return [d for d in self.config.measures.metrics if d != "lens" or self.reads_rows()]
+
+    def asks_orders(self) -> bool:
+        """Whether arms are asked the deck of orders, and with it attacked through their data."""
+        return "orders" in self.decks()
 
     def reads_rows(self) -> bool:
         """Whether any lens reads the arms; without one nothing is asked of the lens deck."""
