@@ -27,6 +27,7 @@ LIVE = {
     "record_stream",
     "score_sae",
     "self_test",
+    "swap_rows",
     "trace_prompts",
     "train_arm",
     "witness",

@@ -53,6 +53,8 @@ from residue.specs.representation import RepresentationSpec
 from residue.specs.sae import SaeSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
+from residue.specs.tests import METRICS as OF_TESTS
+from residue.specs.tests import IndependenceSpec
 from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
@@ -115,6 +117,8 @@ class Config:
     """What lenses read of every arm, row by row."""
     injection: InjectionSpec = InjectionSpec()
     """How attacks through the data are counted."""
+    tests: IndependenceSpec = field(default_factory=IndependenceSpec)
+    """Tests of independence inside the models, their calibration, the picture of the graph."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
     meta: MetaSpec = field(default_factory=MetaSpec)
@@ -153,6 +157,7 @@ class Config:
             if arm not in self.arms:
                 raise SpecError("compute.probe", f"'{arm}' is not an edited arm of this run.")
         self._check_arms("witness.arms", self.witness.arms)
+        self._check_arms("tests.graph.arms", self.tests.graph.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
         self._check_claims()
@@ -236,7 +241,7 @@ class Config:
 
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
-        measured.update(OF_PATCHING)
+        measured.update(OF_PATCHING, OF_TESTS)
         made = {PLAIN, *(c for name, spec in self.conditions.items() for c in spec.names(name))}
         for name, estimand in self.estimands.items():
             absent = [each for each in estimand.conditions if each not in made]
@@ -251,7 +256,8 @@ class Config:
                     f"estimands.{name}.metric",
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
-            for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
+            by = set(estimand.by) - {"row"}
+            for column in (*estimand.where, *estimand.against, *sorted(by), estimand.unit):
                 if column not in COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
@@ -510,6 +516,26 @@ class Plan:
         if "oracle" not in self.unedited():
             return []
         return [run for run in self.modelled() if EVERY in arms or run[0] in arms]
+
+    def tested(self) -> list[str]:
+        """The arms whose rows are tested; none without an oracle, which has to give the level."""
+        return self.arms() if "oracle" in self.unedited() else []
+
+    def tests(self, *parts: str) -> dict[str, Any]:
+        """The named keys of the tests."""
+        section = self.section("tests")
+        return {name: section[name] for name in parts}
+
+    def tests_orders(self) -> bool:
+        """Whether twins are asked: only where there is a deck with orders."""
+        return self.config.tests.orders and bool(self.tested()) and "orders" in self.decks()
+
+    def drawn_graphs(self) -> list[str]:
+        """The arms of the causal picture, the base first."""
+        if not self.tests_orders():
+            return []
+        named = self.config.tests.graph.arms or tuple(self.config.arms)[:1]
+        return list(dict.fromkeys(["base", *named]))
 
     def patching(self) -> dict[str, Any]:
         """What patching one arm depends on: not which others are, and the languages by name."""

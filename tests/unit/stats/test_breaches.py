@@ -76,7 +76,9 @@ def test_an_attack_never_gains_more_than_the_certified_variation_beyond_its_leve
 @given(st.lists(st.lists(st.integers(0, 5), min_size=8, max_size=8), min_size=2, max_size=6))
 def test_total_variation_is_the_greatest_change_of_any_event(counts: list[list[int]]) -> None:
     both = np.array(counts, float) + 0.1
-    attacked, clean = (part / part.sum(axis=1, keepdims=True) for part in (both[:, :4], both[:, 4:]))
+    attacked, clean = (
+        part / part.sum(axis=1, keepdims=True) for part in (both[:, :4], both[:, 4:])
+    )
     change = (attacked - clean).mean(axis=0)
     events = [e for size in range(5) for e in combinations(range(4), size)]
     made = total_variation(attacked, clean)
