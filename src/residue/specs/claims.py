@@ -368,9 +368,9 @@ def default_claims() -> dict[str, ClaimSpec]:
             kind="non_superior",
             margin=0.2,
             margin_reason="A share of what the base's rows give away beyond the oracle's. It is "
-            "wider than the margin of forgetting: a lens reads dimly, and two models that never saw "
-            "a fact differ by more in their rows than in their answers. Reading worse than the "
-            "oracle is not held against an edit here.",
+            "wider than the margin of forgetting: a lens reads dimly, and two models that never "
+            "saw a fact differ by more in their rows than in their answers. Reading worse than "
+            "the oracle is not held against an edit here.",
         ),
     }
 
