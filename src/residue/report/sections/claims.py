@@ -26,10 +26,10 @@ from residue.report.words import (
 TITLE = "Claim by claim"
 Row = dict[str, Any]
 
-# The drawn figure that shows best what a claim of the default story is about.
+# The drawn figure that shows best what a claim is about, by the estimand that decides it.
 _PICTURES = {
-    "forgets": ("tradeoff", "Forget against retain", captions.tradeoff),
-    "no_language_leak": ("by_language", "Per language", captions.by_language),
+    "forget_vs_oracle": ("tradeoff", "Forget against retain", captions.tradeoff),
+    "leak_vs_oracle": ("by_language", "Per language", captions.by_language),
 }
 
 
@@ -61,7 +61,7 @@ def _article(name: str, rows: list[Row], page: Page) -> str:
     )
     forest = _forest(rows, page)
     return (
-        f'<article class="claim-part">{head}{sentence}{why}{forest}{_picture(name, page)}</article>'
+        f'<article class="claim-part">{head}{sentence}{why}{forest}{_picture(rows[0], page)}</article>'
     )
 
 
@@ -160,15 +160,15 @@ def _estimate_source(row: Row, page: Page) -> str:
     return rows_of("estimates.parquet", where, page.files.get("Estimates", ""))
 
 
-def _picture(name: str, page: Page) -> str:
+def _picture(row: Row, page: Page) -> str:
     """The drawn figure of a claim, and beside claims of forgetting what relearning brings back."""
     parts = []
-    if name in _PICTURES and _PICTURES[name][0] in page.figures:
-        drawn, title, caption = _PICTURES[name]
+    name, estimand_name = str(row["claim"]), str(row["estimand"])
+    if estimand_name in _PICTURES and _PICTURES[estimand_name][0] in page.figures:
+        drawn, title, caption = _PICTURES[estimand_name]
         text = f"<b>{escape(title)}.</b> {escape(page.words(caption(page.estimates)))}"
         parts.append(figure(page.figures[drawn], text, title))
-    spec = page.sentences.get(name)
-    estimand = page.estimands.get(spec.estimand) if spec else None
+    estimand = page.estimands.get(estimand_name)
     # The curves are of the languages asked for.
     asked = estimand is not None and estimand.where.get("requested") == (True,)
     if asked and page.recovery is not None:
