@@ -36,6 +36,16 @@ class Page:
     """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>."""
     depth: pd.DataFrame | None = None
     """What lenses read at each row, as `residue.report.depth` writes it."""
+    meta: pd.DataFrame | None = None
+    """How far each metric can be trusted, as `residue.report.meta` writes it."""
+    injection: pd.DataFrame | None = None
+    """What every arm does under attack, as `residue.report.injection` writes it."""
+    certificate: pd.DataFrame | None = None
+    """What that bounds, as `residue.report.certificate` writes it."""
+    judge: pd.DataFrame | None = None
+    """How the judge of outcomes fared, as `residue.report.judging` writes it."""
+    escapes: pd.DataFrame | None = None
+    """Replies under attack, as `residue.report.escapes` chooses them."""
     requested: tuple[str, ...] = ()
     """Languages in which the edit was asked to forget."""
     relearning: pd.DataFrame | None = None

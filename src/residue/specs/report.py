@@ -16,6 +16,8 @@ SECTIONS = (
     "languages",
     "depth",
     "relearning",
+    "injection",
+    "meta",
     "estimates",
     "checklist",
     "method",

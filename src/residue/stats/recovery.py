@@ -83,15 +83,21 @@ def resampled(curve: Curve, rng: np.random.Generator, n: int) -> Floats:
     Countries are drawn together for all models and points, lines independently of them (Owen 2007,
     the pigeonhole bootstrap). Draws with nothing to recover are NaN.
     """
-    _, lines, countries = curve.arm.shape
+    both = np.concatenate([curve.arm - curve.oracle, curve.base - curve.oracle])
+    top, gap = np.split(drawn_means(both, rng, n), 2, axis=1)
+    return _ratio(top, gap)
+
+
+def drawn_means(values: Floats, rng: np.random.Generator, n: int) -> Floats:
+    """Means of n bootstrap draws of lines and, independently, countries, the same for all points.
+
+    values: (points, lines, countries); returns (n, points).
+    """
+    _, lines, countries = values.shape
     of_line = rng.multinomial(lines, np.full(lines, 1 / lines), size=n) / lines
     of_country = rng.multinomial(countries, np.full(countries, 1 / countries), size=n) / countries
-
-    def means(values: Floats) -> Floats:
-        drawn = np.einsum("nl,plc,nc->np", of_line, values, of_country, optimize=True)
-        return np.asarray(drawn, dtype=np.float64)
-
-    return _ratio(means(curve.arm - curve.oracle), means(curve.base - curve.oracle))
+    drawn = np.einsum("nl,plc,nc->np", of_line, values, of_country, optimize=True)
+    return np.asarray(drawn, dtype=np.float64)
 
 
 def interval(

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from residue.report import captions, plots
-from residue.report.claims import region
 from residue.report.markup import anchor, escape, figure, rows_of, strip, strip_reach, table
 from residue.report.page import Page
 from residue.report.rows import records
+from residue.report.sections.scorecard import scale
 from residue.report.words import (
     KINDS,
     MARKS,
     attainable,
     interval,
+    is_difference,
     margin,
     number,
     p_value,
@@ -59,10 +60,8 @@ def _article(name: str, rows: list[Row], page: Page) -> str:
         f'<p class="small">{_role(rows)} Margin {bound} of the {escape(rows[0]["reference"])} '
         f"({escape(KINDS[kind][1])}). {escape(rows[0]['margin_reason'])}</p>"
     )
-    forest = _forest(rows, page)
-    return (
-        f'<article class="claim-part">{head}{sentence}{why}{forest}{_picture(rows[0], page)}</article>'
-    )
+    body = f"{why}{_forest(rows, page)}{_picture(rows[0], page)}"
+    return f'<article class="claim-part">{head}{sentence}{body}</article>'
 
 
 def _role(rows: list[Row]) -> str:
@@ -93,11 +92,10 @@ def _headline(rows: list[Row], page: Page) -> str:
 def _forest(rows: list[Row], page: Page) -> str:
     """Every model's interval on one scale."""
     first = rows[0]
-    allowed = region(str(first["kind"]), first["margin"], str(first["statistic"]))
-    zone, centre = (allowed.low, allowed.high), float(first["statistic"] == "perplexity")
     seeds = [[float(value) for value in row["seed_values"]] for row in rows]
     spans = [(row["low"], row["high"]) for row in rows]
-    reach = strip_reach(spans, seeds, zone, centre)
+    zone, centre, reach = scale(first)
+    reach = reach or strip_reach(spans, seeds, zone, centre)
     lines = []
     for row, points, span in zip(rows, seeds, spans, strict=True):
         drawn = "–"
@@ -110,7 +108,7 @@ def _forest(rows: list[Row], page: Page) -> str:
 
 
 def _line(row: Row, drawn: str, page: Page) -> list[str]:
-    signed = row["statistic"] != "perplexity"
+    signed = is_difference(str(row["kind"]), str(row["statistic"]))
     arm = escape(row["arm"])
     if row["condition"] != "plain":
         arm += f"<br><small>after {escape(plain_name(row['condition']))}</small>"

@@ -9,7 +9,17 @@ from residue.report.claims import region
 from residue.report.markup import anchor, escape, strip
 from residue.report.page import Page, edits
 from residue.report.rows import records
-from residue.report.words import MARKS, interval, margin, number, p_value, plain_name, plural
+from residue.report.words import (
+    MARKS,
+    interval,
+    is_difference,
+    margin,
+    number,
+    p_value,
+    plain_name,
+    plural,
+)
+from residue.specs.claims import LEVELS
 
 TITLE = "Scorecard"
 _ROLES = (
@@ -100,7 +110,12 @@ def _under(row: Row, condition: str) -> str:
         return "all parts together"
     where = "" if condition == "plain" else f"after {escape(plain_name(condition))}<br>"
     bound = margin(row["margin"], str(row["kind"]), str(row["statistic"]))
-    return f"{where}{bound} of the {escape(row['reference'])}"
+    return where + bound + against(row)
+
+
+def against(row: Row) -> str:
+    """`` of oracle``; nothing for a level, which is compared with its limit alone."""
+    return "" if row["reference"] in ("", "none") else f" of {escape(row['reference'])}"
 
 
 def _line(
@@ -130,7 +145,7 @@ def _cell(row: Row | None, column: Column, page: Page) -> str:
     if row["role"] == "headline":
         body = f'<b class="mark">{mark} {escape(verdict)}</b><small>{_parts(row)}</small>'
     else:
-        signed = row["statistic"] != "perplexity"
+        signed = is_difference(str(row["kind"]), str(row["statistic"]))
         body = (
             f'<b class="mark">{mark}<span class="unseen">{escape(verdict)}</span> '
             f"{number(row['estimate'], signed=signed)}</b>"
@@ -150,11 +165,23 @@ def _parts(row: Row) -> str:
 def _drawn(row: Row) -> str:
     if row["estimate"] != row["estimate"]:
         return ""
-    allowed = region(str(row["kind"]), row["margin"], row["statistic"])
-    centre = float(row["statistic"] == "perplexity")
-    span, zone = (row["low"], row["high"]), (allowed.low, allowed.high)
+    zone, centre, reach = scale(row)
     seeds = [float(value) for value in row["seed_values"]]
-    return strip(span, seeds, zone, centre, str(row["verdict"]), hidden=True)
+    span = row["low"], row["high"]
+    return strip(span, seeds, zone, centre, str(row["verdict"]), reach=reach, hidden=True)
+
+
+def scale(row: Row) -> tuple[tuple[float, float], float, float | None]:
+    """The zone that a claim allows, the middle of its strip, and how far that reaches.
+
+    Differences are drawn around 0 and ratios around 1, as far as they go; levels from 0 to 1.
+    """
+    kind, statistic = str(row["kind"]), str(row["statistic"])
+    allowed = region(kind, row["margin"], statistic)
+    zone = allowed.low, allowed.high
+    if kind in LEVELS:
+        return zone, 0.5, 0.55
+    return zone, float(statistic == "perplexity"), None
 
 
 def _key_of(row: Row) -> str:
