@@ -1,4 +1,4 @@
-"""At a margin the scorecard says `supported` no more often than its size, within the binomial band."""
+"""At a margin the scorecard says `supported` no more often than its size, within a band."""
 
 from __future__ import annotations
 

@@ -45,14 +45,14 @@ header+main section:first-child h2{margin-top:1.1rem}
 margin-left:calc(50% - min(50vw - 1.5rem,56rem))}}
 .grid th,.grid td{border:0;white-space:normal;padding:.35rem .42rem;vertical-align:top}
 .grid thead th{vertical-align:bottom;font-weight:600;color:var(--ink);padding-bottom:.3rem;
-min-width:4.9rem;font-size:.85rem;overflow-wrap:normal;hyphens:auto}
+min-width:4.5rem;font-size:.85rem;overflow-wrap:normal;hyphens:auto}
 .grid thead small,.grid tbody th small{display:block;font-weight:400;color:var(--muted);
 font-size:.74rem;line-height:1.3}
 .grid thead a{text-decoration:none}.grid thead a:hover{text-decoration:underline}
 .grid thead tr:last-child th:first-child{padding-left:0}
 .grid .groups th{font-size:.75rem;text-transform:uppercase;letter-spacing:.06em;
 color:var(--muted);border-bottom:2px solid var(--line);padding:.1rem .42rem}
-.grid tbody th{padding-left:0;font-size:.95rem}
+.grid tbody th{padding-left:0;font-size:.92rem;min-width:5.7rem}
 .grid td{border-radius:5px;color:var(--ink)}
 .grid td.supported{background:var(--supported-wash)}
 .grid td.refuted{background:var(--refuted-wash)}
