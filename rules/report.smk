@@ -65,8 +65,10 @@ rule write_page:
             rules.draw_figures.output.first_rows,
             *depth_figures(),
         ]
-        + recovery_files("report/figures/recovery.svg"),
+        + recovery_files("report/figures/recovery.svg")
+        + (list(rules.draw_tests.output) if PLAN.tested() else []),
         depth=rules.estimate_depth.output.depth if PLAN.reads_rows() else [],
+        tests=rules.decide_tests.output.tests if PLAN.tested() else [],
     output:
         page=report(
             f"{OUT}/report/index.html",

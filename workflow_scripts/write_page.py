@@ -11,7 +11,7 @@ with stage.open() as job:
     world, own, estimates = job.part("world"), job.part("own"), read_parquet(job.input("estimates"))
     countries, audit = read_parquet(job.input("countries")), read_parquet(job.input("audit"))
     arch, faults = read_json(job.input("arch")), job.inputs("faults")
-    recovery, depth = job.inputs("recovery"), job.inputs("depth")
+    recovery, depth, tests = job.inputs("recovery"), job.inputs("depth"), job.inputs("tests")
     page = Page(
         claims=read_parquet(job.input("claims")),
         estimates=estimates,
@@ -20,6 +20,7 @@ with stage.open() as job:
         recovery=read_parquet(recovery[0]) if recovery else None,
         figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
         depth=read_parquet(depth[0]) if depth else None,
+        tests=read_parquet(tests[0]) if tests else None,
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
@@ -34,6 +35,7 @@ with stage.open() as job:
                 "Clusters" if own else "Groups of countries": job.input("countries"),
             }
             | ({"What attacks bring back": recovery[0]} if recovery else {})
+            | ({"Tests inside the models": tests[0]} if tests else {})
             | ({"Faults of the data files": faults[0]} if own else {}),
         ),
         unit="cluster" if own else "country",

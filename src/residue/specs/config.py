@@ -400,6 +400,11 @@ class Plan:
         named = self.config.tests.graph.arms or tuple(self.config.arms)[:1]
         return list(dict.fromkeys(["base", *named]))
 
+    def graph(self) -> dict[str, Any]:
+        """What the picture of one arm depends on: not which others are drawn."""
+        graph: dict[str, Any] = self.section("tests")["graph"]
+        return {name: value for name, value in graph.items() if name != "arms"}
+
     def patching(self) -> dict[str, Any]:
         """What patching one arm depends on: not which others are, and the languages by name."""
         spec = self.section("patching")

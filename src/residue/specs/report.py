@@ -14,6 +14,7 @@ SECTIONS = (
     "figures",
     "languages",
     "depth",
+    "independence",
     "recovery",
     "estimates",
     "method",
