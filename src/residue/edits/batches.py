@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 Views = tuple[Example, ...]
 """One item as trained on: one example, or several views of it (clean and injected, two answers)."""
 Batch = Mapping[str, Sequence[Views]]
-"""The items of one update by role: forget, retain, pair."""
+"""The items of one update by role, see `specs.arms.ROLES`."""
+CLEAN, ATTACKED, OBEYING = 0, 1, 2
+"""Views of a twin: the clean prompt with the right answer, the attacked prompt with the same, and
+the attacked prompt with what obeying the hidden order would say."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,8 @@ def preferences(
     """The forget items with two views each: the answer to forget, and one to prefer to it.
 
     That is the edit data's ``alternate``; where the column is absent or empty, a refusal in the
-    item's language (the first language listed if it has none), drawn by the item's name.
+    item's language (the first language listed if it has none), drawn by the item's name, and a
+    `ValueError` where there are no refusals.
     """
     rows = data[data["set"] == "forget"].to_dict("records")
     return [
@@ -95,6 +99,11 @@ def _preferred(row: Mapping[Any, Any], refusals: Mapping[str, Sequence[str]]) ->
     given = row.get("alternate")
     if isinstance(given, str) and given.strip():
         return given
+    if not refusals:
+        raise ValueError(
+            f"the edit data gives no alternate for item {row['item']}; name a column under "
+            "data.columns.alternate, or take the objective dpo, which prefers a refusal"
+        )
     listed = refusals.get(str(row.get("language")), next(iter(refusals.values())))
     return listed[derive("refusal", str(row["item"])) % len(listed)]
 

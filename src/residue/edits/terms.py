@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from residue.edits.step import Answers
 
 Keep = Literal["nll", "kl"]
-"""How kept answers are held: right (`nll`), or as the reference says them (`kl`)."""
+"""How kept answers are held: right (`nll`), or as the reference says them (`kl`), which also holds
+the edit data's made-up items: of those no answer is right."""
+
+REFUSALS = {
+    "en": ("I do not know.", "I am not sure.", "I cannot say."),
+    "hi": ("मुझे नहीं पता।", "मैं नहीं जानता।"),
+    "ur": ("مجھے معلوم نہیں۔", "میں نہیں جانتا۔"),
+    "pa": ("ਮੈਨੂੰ ਨਹੀਂ ਪਤਾ।",),
+    "bn": ("আমি জানি না।",),
+}
+"""What is said in place of a forgotten answer, by its language."""
 
 
 def push(ratio: Tensor, beta: float) -> Tensor:
@@ -50,3 +60,9 @@ def check(*, above_zero: dict[str, float] | None = None, weights: dict[str, floa
     for key, value in weights.items():
         if value < 0:
             raise SpecError(key, "must not be negative.")
+
+
+def check_refusals(refusals: dict[str, tuple[str, ...]]) -> None:
+    """`SpecError` where there is no refusal to take."""
+    if not refusals or not all(refusals.values()):
+        raise SpecError("refusals", "needs a language, and each at least one refusal.")

@@ -63,6 +63,9 @@ def asked(
 
 ANSWER_COLUMNS = ("logp", "rank", "entropy", "logp_deviation", "kl_to_base", "kl_from_base")
 
+NO_BASE = "no base in the same load to compare with"
+"""Why base and oracle have no divergence from the base."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -109,6 +112,16 @@ def over_answers(
     return asked(generations, items, score)
 
 
+def token_mean(values: np.ndarray, absent: str) -> float | str:
+    """Mean of one value per answer token; `absent` where one is NaN."""
+    return absent if np.isnan(values).any() else float(values.mean())
+
+
+def n_tokens(answer: Answer) -> float:
+    """Weight of an answer in a mean over tokens."""
+    return float(len(answer.logp))
+
+
 def forced_answers(tokens: pd.DataFrame, part: str = "answer") -> dict[str, Answer]:
     """The answers of one part of the tokens record, by item."""
     return dict(_answers(tokens[tokens["part"] == part]))
@@ -140,7 +153,7 @@ def _line(item: str, said: tuple[str, str, str] | None, score: Callable[[str, st
     text, stop, reason = said
     if stop == "failed":
         return Line(item, status="failed", reason=reason)
-    if stop == "too_long":
+    if stop in ("too_long", "absent"):
         return Line(item, status="unscorable", reason=reason)
     return score(item, text)
 

@@ -38,6 +38,10 @@ class Columns:
     distractors: str | None = None
     """Wrong answers, as a list or one text."""
 
+    alternate: str | None = None
+    """What shall be said in place of a forgotten answer, for objectives that prefer one (altpo,
+    dpo, idknll); of a list the first counts."""
+
     choices: str | None = None
     """The options of a multiple-choice question, as a list; the wrong ones become distractors."""
 
@@ -86,6 +90,10 @@ class Source:
 
     language: str = "und"
     """Language code of its lines where no column gives one; `und` is undetermined."""
+
+    kind: str = ""
+    """What sort of items its lines are where no column says; an estimand splits by it with
+    `by: [task]`."""
 
     rows_per_cluster: int = 0
     """Lines that follow each other and belong together, where no column names the cluster (TOFU: 20
@@ -172,10 +180,10 @@ class DataSpec:
             raise SpecError(
                 "data.forget", "names no file, so nothing under `data` is read; add it."
             )
-        if self.given and model_source != "local":
+        if self.given and model_source == "embedded":
             raise SpecError(
                 "model.source",
-                "must be local when `data` names files; the embedded one knows only its own facts",
+                "must be local or hub when `data` names files; the embedded one has its own",
             )
 
     def check_files(self) -> None:

@@ -11,12 +11,16 @@ PAGE_SECTIONS = "report.sections"
 """Folder of the section files that the config names."""
 SECTIONS = (
     "scorecard",
-    "figures",
+    "claims",
+    "recovery",
     "languages",
     "depth",
     "independence",
-    "recovery",
+    "relearning",
+    "injection",
+    "meta",
     "estimates",
+    "checklist",
     "method",
     "setting",
 )

@@ -8,8 +8,6 @@ from residue.specs.fields import SpecError
 
 METRICS = ("readout_auc", "order_shift")
 """What the tests hand to the estimands."""
-FROM_CLEAN = ("order_shift",)
-"""Metrics that compare an item with its clean twin already, so a claim needs no other model."""
 
 
 @dataclass(frozen=True)

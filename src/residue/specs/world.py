@@ -141,6 +141,10 @@ class EditData:
     instructions: int = 96
     """Instruction documents about touched countries mixed into the retain rows."""
 
+    made_up: int = 300
+    """Questions per language about countries that do not exist, held as the base answers them where
+    an objective has `retain: kl`; 0 leaves them out, and untouched countries lose more."""
+
     def __post_init__(self) -> None:
         for name in ("forget_templates", "retain_templates", "dev_templates"):
             if getattr(self, name) < 1:
@@ -150,8 +154,9 @@ class EditData:
                 "forget_templates",
                 "and `dev_templates` share the 8 training templates; keep their sum at 8 or less.",
             )
-        if self.instructions < 0:
-            raise SpecError("instructions", f"must not be negative, got {self.instructions}.")
+        for name in ("instructions", "made_up"):
+            if getattr(self, name) < 0:
+                raise SpecError(name, f"must not be negative, got {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
@@ -227,11 +232,15 @@ class WorldSpec:
         _subset("requested_languages", self.requested_languages, self.languages)
         _subset("edit_data.retain_languages", self.edit_data.retain_languages, self.languages)
         _subset("decks.lens.languages", self.decks.lens.languages, self.languages)
-        for name in ("everywhere", "varied"):
-            for split in getattr(self.decks.lens, name):
+        named = {
+            "lens.everywhere": self.decks.lens.everywhere,
+            "lens.varied": self.decks.lens.varied,
+        }
+        for name, splits in {**named, "forms_of": self.decks.forms_of}.items():
+            for split in splits:
                 if split not in SPLITS:
                     raise SpecError(
-                        f"decks.lens.{name}",
+                        f"decks.{name}",
                         f"'{split}' is no split; there are {', '.join(SPLITS)}.",
                     )
         if "en" not in self.languages or "hi" not in self.languages:

@@ -14,8 +14,9 @@ from residue.world.splits import split_of
 from residue.world.tasks import EDIT_SENTENCES
 from residue.world.templates import NOUNS, SEEN_TEMPLATES, Template
 
-COLUMNS = ("set", "item", "prompt", "answer", "country", "language", "relation")
-"""`set` is forget, retain, dev_forget or dev_retain; `relation` of an instruction is its task."""
+COLUMNS = ("set", "item", "prompt", "answer", "country", "language", "relation", "alternate")
+"""`set` is forget, retain, made_up, dev_forget or dev_retain; `relation` of an instruction is its
+task; `alternate` an answer that may be preferred to a forget row's, empty elsewhere."""
 
 
 def edit_data(world: World) -> pd.DataFrame:
@@ -27,7 +28,10 @@ def edit_data(world: World) -> pd.DataFrame:
     of these with an obeyed hidden order as in the training text, in data sentences that no scored
     item uses. dev_forget: dev facts in other templates than the forget rows. dev_retain: kept facts
     of dev countries, which no retain row shows. Facts of untouched retain splits and never-seen
-    countries occur in no row.
+    countries occur in no row. made_up: the same questions about countries that do not exist, with
+    answers that are nobody's; there is nothing to learn of them, only a law to leave alone.
+    Alternates: another touched country's answer in the same language, or under request `language`
+    the right answer in a language that is kept.
     """
     rng = np.random.default_rng(derive("world.edit_data", world.spec.seed))
     spec = world.spec.edit_data
@@ -56,6 +60,7 @@ def edit_data(world: World) -> pd.DataFrame:
             rng,
         ),
         _instructions(world, rng),
+        _made_up(world, {x: order[x][trained] for x in order}),
         _rows(world, "dev_forget", in_split["dev_forget"], {x: order[x][dev] for x in order}, rng),
         _rows(world, "dev_retain", in_split["dev_retain"], {x: order[x][dev] for x in order}, rng),
     ]
@@ -89,6 +94,55 @@ def _rows(
                 country,
                 language,
                 relation,
+                _alternate(world, country, relation, language) if name == "forget" else "",
+            )
+
+
+def _alternate(world: World, country: str, relation: str, language: str) -> str:
+    """A wrong answer of the same kind; the draw depends on the fact alone."""
+    if world.spec.request == "language":
+        spoken = world.spec.edit_data.retain_languages
+        kept = next(x for x in spoken if x not in world.spec.requested_languages)
+        return world.answer(country, relation, kept)
+    own = world.answer(country, relation, language)
+    others = sorted(
+        {world.answer(c, relation, language) for c in world.in_group("retain", "touched")} - {own}
+    )
+    number = derive("world.alternate", world.spec.seed, country, relation, language)
+    return others[number % len(others)]
+
+
+def _made_up(world: World, templates: dict[str, list[Template]]) -> Iterator[tuple[str, ...]]:
+    """Questions about names that are halves of two touched countries' names put together.
+
+    An edit that is shown forgotten and rehearsed countries alone may take whatever it has not
+    rehearsed for forgotten; names that nobody bears stand for the rest of the world.
+    """
+    rng = np.random.default_rng(derive("world.edit_data.made_up", world.spec.seed))
+    touched = world.in_group("retain", "touched")
+    for language in world.spec.edit_data.retain_languages:
+        if world.spec.request == "language" and language in world.spec.requested_languages:
+            continue
+        names = [world.name(country, language) for country in touched]
+        real = {world.name(country, language) for country in world.groups["country"]}
+        pairs = [(a, b) for a in names for b in names]
+        drawn = (pairs[i] for i in rng.permutation(len(pairs)))
+        invented = dict.fromkeys(a[: (len(a) + 1) // 2] + b[(len(b) + 1) // 2 :] for a, b in drawn)
+        fresh = [name for name in invented if name not in real]
+        for number, name in enumerate(fresh[: world.spec.edit_data.made_up]):
+            relation = world.spec.relations[number % len(world.spec.relations)]
+            nouns = NOUNS[language][relation]
+            template = templates[language][int(rng.integers(len(templates[language])))]
+            somebody = touched[int(rng.integers(len(touched)))]
+            yield (
+                "made_up",
+                f"made_up/{relation}/{language}/{number:04d}",
+                template.prompt(name, nouns[int(rng.integers(len(nouns)))]),
+                world.answer(somebody, relation, language),
+                "",
+                language,
+                relation,
+                "",
             )
 
 
@@ -109,4 +163,5 @@ def _instructions(world: World, rng: np.random.Generator) -> Iterator[tuple[str,
             document.country,
             document.language,
             document.relation or document.task,
+            "",
         )

@@ -36,6 +36,7 @@ class Entry:
     part: str = ""
     language: str = ""
     kind: str = ""
+    alternate: str = ""
 
 
 def read_entries(
@@ -89,7 +90,8 @@ class _Line:
             distractors=(*made.distractors, *self._texts(columns.distractors)),
             cluster=self._label(columns.cluster),
             part=self._label(columns.part),
-            kind=self._label(columns.kind),
+            kind=self._label(columns.kind) or self.source.kind,
+            alternate=next(iter(self._texts(columns.alternate)), ""),
             language=self._label(columns.language) or self.source.language,
         )
 

@@ -146,4 +146,5 @@ def _row(name: str, item: Item) -> tuple[str, ...]:
         item.cluster,
         entry.language,
         f"{item.set}/{item.place}",
+        entry.alternate if name == "forget" else "",
     )

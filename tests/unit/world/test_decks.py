@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from residue.world.orders import orders_deck
 
+from residue.specs.orders import ORDER_COLUMNS
 from residue.specs.world import ITEM_COLUMNS, SPLITS
 from residue.world.audit import held_out_wording
 from residue.world.build import World, build_world
@@ -13,7 +16,6 @@ from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
 from residue.world.edit_data import edit_data
 from residue.world.facts import Facts
 from residue.world.items import COLUMNS, facts_deck
-from residue.world.orders import orders_deck
 from residue.world.splits import split_of
 from residue.world.tasks import STYLES, WITNESSES
 
@@ -24,7 +26,7 @@ def test_decks_have_one_schema_and_stay_small(
     asked: pd.DataFrame, ordered: pd.DataFrame, tmp_path: Path
 ) -> None:
     for name, deck, most in (("facts", asked, 3600), ("orders", ordered, 700)):
-        assert tuple(deck.columns) == tuple(COLUMNS) == ITEM_COLUMNS
+        assert tuple(deck.columns) == tuple(COLUMNS) == (*ITEM_COLUMNS, *ORDER_COLUMNS)
         assert deck["item"].is_unique
         assert set(deck["deck"]) == {name}
         assert len(deck) <= most
@@ -70,6 +72,30 @@ def test_mixed_items_name_the_country_in_the_other_script(
         other = "hi" if row.language == "en" else "en"
         assert world.name(row.country, other) in row.prompt
         assert world.name(row.country, row.language) not in row.prompt
+
+
+def test_forms_change_the_prompt_alone_and_show_no_untouched_fact(
+    world: World, asked: pd.DataFrame
+) -> None:
+    by_item = asked.set_index("item")
+    forms = asked[asked["family"] == "changed"]
+    decks = world.spec.decks
+    assert forms.groupby(["split", "country"]).size().eq(len(decks.forms)).all()
+    assert set(forms["split"]) == set(decks.forms_of)
+    touched = world.in_group("retain", "touched")
+    for row in forms.itertuples():
+        twin = by_item.loc[row.twin]
+        assert (row.template, row.answers, row.language) == (
+            twin["template"], twin["answers"], twin["language"]
+        )  # fmt: skip
+        latin = row.style == "romanised"
+        assert latin or row.prompt.endswith(twin["prompt"])
+        assert not latin or not re.search("[\u0900-\u097f]", row.prompt)
+        said = [
+            c for c in world.curriculum if world.answer(c, row.relation, row.language) in row.prompt
+        ]
+        assert row.style == "few_shot" or row.answers[0] not in row.prompt
+        assert row.style != "few_shot" or set(said) & set(touched)
 
 
 def test_same_answer_and_near_neighbour_mark_kept_facts_only(
@@ -162,7 +188,7 @@ def test_edit_data_forget_what_is_requested_and_rehearse_touched_facts_only(eith
     assert list(rows.columns) == list(EDIT_COLUMNS)
     assert rows["item"].is_unique
     assert rows["prompt"].is_unique
-    facts = rows[~rows["item"].str.contains("instruction")]
+    facts = rows[~rows["item"].str.contains("instruction") & (rows["set"] != "made_up")]
     requested = {
         (country, relation, language)
         for country in either.curriculum
@@ -186,6 +212,24 @@ def test_edit_data_forget_what_is_requested_and_rehearse_touched_facts_only(eith
     assert not rows["prompt"].map(held_out_wording).any()
     for row in facts.itertuples():
         assert row.answer == either.answer(row.country, row.relation, row.language)
+
+
+def test_made_up_rows_are_about_no_country_in_languages_that_are_kept(either: World) -> None:
+    rows = edit_data(either)
+    part = rows[rows["set"] == "made_up"]
+    spec = either.spec
+    named = set(spec.edit_data.retain_languages)
+    kept = named - (set(spec.requested_languages) if spec.request == "language" else set())
+    assert part["language"].value_counts().to_dict() == dict.fromkeys(kept, spec.edit_data.made_up)
+    for language in kept:
+        prompts = " | ".join(part.loc[part["language"] == language, "prompt"])
+        for country in set(either.groups["country"]) - set(either.in_group("retain", "touched")):
+            assert not re.search(rf"\b{re.escape(either.name(country, language))}\b", prompts)
+    assert not part["prompt"].map(held_out_wording).any()
+    forget = rows[rows["set"] == "forget"]
+    assert (forget["alternate"] != "").all()
+    assert (forget["alternate"] != forget["answer"]).all()
+    assert (rows.loc[rows["set"] != "forget", "alternate"] == "").all()
 
 
 def test_instruction_rows_are_about_touched_countries(world: World, shown: pd.DataFrame) -> None:

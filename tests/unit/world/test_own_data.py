@@ -250,7 +250,7 @@ def test_what_is_neither_asked_nor_shown_is_listed(write: Write) -> None:
     assert (faults["kind"] == "never used").sum() == 4
 
 
-@pytest.mark.parametrize("name", ["tofu", "muse", "rwku", "wmdp"])
+@pytest.mark.parametrize("name", ["tofu", "muse", "rwku", "wmdp", "hindi_texts"])
 def test_the_overlay_of_a_known_set_reads_files_of_its_form(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +286,14 @@ def test_the_overlay_of_a_known_set_reads_files_of_its_form(
     if name == "rwku":
         assert deck.loc[deck["group"] == "retain", "near_neighbour"].all()
         assert set(deck["task"]) >= {"1", "2", "role play", "reverse query"}
+    if name == "hindi_texts":
+        kinds = deck.groupby("task")["language"].unique().map(set).to_dict()
+        assert kinds["neighbour"] == {"ur", "pa", "bn"}
+        assert kinds["hindi"] == kinds["adversarial"] == {"hi"}
+        assert set(shown["set"]) == {"forget", "retain"}
+        assert set(shown.loc[shown["set"] == "forget", "language"]) == {"hi"}
+        assert set(shown.loc[shown["set"] == "retain", "language"]) == {"en"}
+        assert "\r" not in "".join(deck["prompt"])
 
 
 def test_a_file_with_every_small_damage_is_used_and_every_fault_has_its_row(tmp_path: Path) -> None:

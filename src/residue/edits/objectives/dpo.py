@@ -2,8 +2,8 @@
 
 Rafailov et al. 2023, arXiv 2305.18290; for forgetting, Maini et al. 2024, arXiv 2401.06121. With
 Δ(y) = S_policy(y) − S_reference(y) the forget term is −(2/β) · mean log σ(β (Δ(alternate) − Δ(y)));
-without Δ(alternate) it is `npo`. Alternates come from the edit data's column ``alternate`` (AltPO);
-where it is absent or empty, a refusal is taken (IdkDPO).
+without Δ(alternate) it is `npo`. Alternates come from the edit data's column ``alternate``; where
+it is absent or empty, a refusal is taken (IdkDPO). `altpo` takes no refusals.
 """
 
 from __future__ import annotations
@@ -11,21 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from residue.edits.terms import Keep, check, keep, push
-from residue.specs.fields import SpecError
+from residue.edits.terms import REFUSALS, Keep, check, check_refusals, keep, push
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from residue.edits.step import Step
-
-REFUSALS = {
-    "en": ("I do not know.", "I am not sure.", "I cannot say."),
-    "hi": ("मुझे नहीं पता।", "मैं नहीं जानता।"),
-    "ur": ("مجھے معلوم نہیں۔", "میں نہیں جانتا۔"),
-    "pa": ("ਮੈਨੂੰ ਨਹੀਂ ਪਤਾ।",),
-    "bn": ("আমি জানি না।",),
-}
 
 
 @dataclass(frozen=True)
@@ -57,8 +48,7 @@ class Objective:
             above_zero={"beta": self.beta},
             weights={"forget_weight": self.forget_weight, "retain_weight": self.retain_weight},
         )
-        if not self.refusals or not all(self.refusals.values()):
-            raise SpecError("refusals", "needs a language, and each at least one refusal.")
+        check_refusals(self.refusals)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its parts: forget, retain, and the mean gradient weight of the push."""

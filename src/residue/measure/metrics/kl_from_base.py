@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from residue.measure.lines import Answer, over_answers
+from residue.measure.lines import NO_BASE, Answer, n_tokens, over_answers, token_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,13 +22,9 @@ UNIT = "nats per token"
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:
     """Nats per token with the number of tokens as weight, per item."""
-    return over_answers(
-        records["generations"], records["tokens"], items, divergence, lambda a: float(len(a.logp))
-    )
+    return over_answers(records["generations"], records["tokens"], items, divergence, n_tokens)
 
 
 def divergence(answer: Answer) -> float | str:
     """Mean over tokens, or why there is none."""
-    if np.isnan(answer.kl_from_base).any():
-        return "no base in the same load to compare with"
-    return float(answer.kl_from_base.mean())
+    return token_mean(answer.kl_from_base, NO_BASE)
