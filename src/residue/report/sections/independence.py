@@ -56,7 +56,24 @@ def _facts(tests: pd.DataFrame) -> str:
         f"{int(mine['n_clusters'].max())} countries, {int(mine['n_seeds'].max())} seeds at most."
         + power
     )
-    return table(["Arm", *(f"Row {row}" for row in rows)], lines, caption=escape(caption))
+    made = table(["Arm", *(f"Row {row}" for row in rows)], lines, caption=escape(caption))
+    return made + f"<p>{escape(_controls(tests))}</p>"
+
+
+def _controls(tests: pd.DataFrame) -> str:
+    """What the test finds where there is nothing, and why rows are not shown."""
+    told = []
+    control = tests[(tests["test"] == "readout_control") & (tests["decision"] != NOT_SHOWN)]
+    if len(control):
+        found = int((control["decision"] == DEPENDENT).sum())
+        told.append(
+            f"Control, countries in no training text: {found} of {len(control)} runs and rows are "
+            "rejected, all rows of a run together."
+        )
+    hidden = tests[(tests["test"] == "readout_excess") & (tests["decision"] == NOT_SHOWN)]
+    reasons = hidden.drop_duplicates("row").sort_values("row")
+    told += [f"Row {int(row['row'])} is not shown: {row['reason']}." for row in records(reasons)]
+    return " ".join(told)
 
 
 def _cell(row: dict[str, object]) -> str:
