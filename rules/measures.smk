@@ -217,7 +217,11 @@ rule decide_claims:
     resources:
         gpu=0,
     params:
-        spec=spec_of(claims=PLAN.listed("claims"), headlines=PLAN.listed("headlines")),
+        spec=spec_of(
+            claims=PLAN.listed("claims"),
+            headlines=PLAN.listed("headlines"),
+            defences=PLAN.defences(),
+        ),
         code=code_of("decide_claims"),
         io=io_of,
     shell:
