@@ -115,6 +115,9 @@ class Adapter(Attached):
         self.layers = {p: m for p, m in _layers(model, layer_kind) if self.name in m.lora_A}
         for path, layer in self.layers.items():
             layer.set_adapter([*before.get(path, []), self.name])
+        # Small updates would be rounded away in a base's half format; peft casts in and out.
+        for weight in self.parameters().values():
+            weight.data = weight.data.float()
         # peft makes every active adapter trainable; earlier ones stay as frozen as they were.
         for weight in model.parameters():
             weight.requires_grad_(False)
