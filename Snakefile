@@ -49,9 +49,11 @@ include: "rules/sae.smk"
 include: "rules/lens.smk"
 include: "rules/lens_summaries.smk"
 include: "rules/measures.smk"
+include: "rules/tests.smk"
 include: "rules/conditions.smk"
 include: "rules/depth.smk"
 include: "rules/meta.smk"
+include: "rules/injection.smk"
 include: "rules/report.smk"
 
 

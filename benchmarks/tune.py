@@ -61,15 +61,12 @@ TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 DEFENCES: dict[str, tuple[dict[str, Any], ...]] = {
-    "invariant": (
-        {},
-        {"apart_weight": 0.0, "keep_weight": 3.0, "row_weight": 0.5, "law_weight": 0.5},
-    ),
+    "invariant": ({}, {"keep_weight": 3.0}),
     "struq": ({}, {"keep_weight": 3.0}),
     "secalign": ({}, {"keep_weight": 3.0}),
-    "infonce": ({}, {"temperature": 0.05, "projection": 32}),
-    "triplet": ({}, {"margin": 0.5}),
-    "contrastive": ({}, {"projection": 0}),
+    "infonce": ({}, {"keep_weight": 3.0}),
+    "triplet": ({}, {"keep_weight": 3.0}),
+    "contrastive": ({}, {"keep_weight": 3.0}),
 }
 """Options that differ from their default."""
 BATCH = {"twin": 20, "keep": 20}

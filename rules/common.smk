@@ -16,6 +16,7 @@ from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part
 from residue.specs.measures import METRICS, OF_LANGUAGE
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
+from residue.specs.tests import METRICS as OF_TESTS
 from snakemake.exceptions import WorkflowError
 
 launch.prepare(workflow.basedir)

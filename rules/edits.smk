@@ -23,7 +23,7 @@ def arm_before(wildcards):
     return [f"{home}/arm.json", f"{home}/weights"]
 
 
-def given_files(wildcards):
+def files_of_others(wildcards):
     """The files of a model or adapter that others made."""
     arm = PLAN.config.arms[wildcards.arm]
     folder = arm.folder(int(wildcards.seed))
@@ -117,7 +117,7 @@ rule adopt_edit:
     """A model or an adapter that others made, as an arm of one step."""
     input:
         model=base_files,
-        given=given_files,
+        given=files_of_others,
     output:
         weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
         arm=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/arm.json",

@@ -70,6 +70,11 @@ def base_measurements(wildcards):
     return f"{OUT}/measurements/base/pair{wildcards.pair}/seed0/plain/facts.parquet"
 
 
+def tests_measurements():
+    """Measurements that the tests inside the models hand on."""
+    return [f"{OUT}/measurements/tests.parquet"] if PLAN.tested() else []
+
+
 def all_known():
     return [
         f"{OUT}/measurements/known/pair{pair}.parquet"
@@ -162,6 +167,7 @@ rule estimate:
         measurements=all_measurements()
         + patching_measurements()
         + depth_measurements()
+        + tests_measurements()
         + attacked_measurements(),
         known=all_known(),
         decks=deck_files(),

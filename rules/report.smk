@@ -59,15 +59,21 @@ rule write_page:
         audit=[] if PLAN.alone else rules.audit_world.output.audit,
         arch=[] if PLAN.alone else f"{OUT}/models/pair0/base.arch.json",
         recovery=recovery_files("tables/recovery.parquet"),
+        relearning=recovery_files("tables/relearning.parquet"),
         figures=[
             rules.draw_figures.output.tradeoff,
             rules.draw_figures.output.by_language,
             rules.draw_figures.output.first_rows,
             *depth_figures(),
         ]
-        + recovery_files("report/figures/recovery.svg"),
+        + recovery_files("report/figures/recovery.svg")
+        + injection_files("report/figures/attack_plane.svg"),
         depth=rules.estimate_depth.output.depth if PLAN.reads_rows() else [],
         meta=rules.estimate_meta.output.meta if "oracle" in PLAN.unedited() else [],
+        injection=injection_files("tables/injection.parquet"),
+        certificate=injection_files("tables/certificate.parquet"),
+        judge=injection_files("tables/judge.parquet"),
+        escapes=injection_files("tables/escapes.parquet"),
     output:
         page=report(
             f"{OUT}/report/index.html",

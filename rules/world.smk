@@ -44,7 +44,9 @@ rule build_decks:
     resources:
         gpu=0,
     params:
-        spec=spec_of(world=PLAN.items_world()),
+        spec=spec_of(
+            world=PLAN.items_world(), order_items=PLAN.section("orders")["items"]
+        ),
         code=code_of("build_decks"),
         io=io_of,
     shell:
@@ -98,6 +100,32 @@ rule build_defence_data:
         launch.command("build_defence_data")
 
 
+rule audit_orders:
+    """Stops the run where a defence is shown what is scored; prints what words alone give away."""
+    input:
+        deck=rules.build_decks.output.orders_deck,
+        defence_data=DEFENCE_DATA,
+    output:
+        leaks=f"{OUT}/world/order_leaks.parquet",
+        shortcuts=f"{OUT}/world/order_shortcuts.parquet",
+    log:
+        f"{OUT}/logs/audit_orders.log",
+    benchmark:
+        f"{OUT}/benchmarks/audit_orders.tsv"
+    priority: 10
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of("statistics"),
+        code=code_of("audit_orders"),
+        io=io_of,
+    shell:
+        launch.command("audit_orders")
+
+
 rule train_tokenizer:
     input:
         facts=FACTS,
@@ -145,7 +173,7 @@ rule build_corpus:
         launch.command("build_corpus")
 
 
-ask("build_decks build_edit_data build_defence_data build_corpus")
+ask("build_decks build_edit_data build_defence_data audit_orders build_corpus")
 if PLAN.invents:
     ask("invent_facts")
 if not PLAN.config.model.given:

@@ -1,6 +1,6 @@
 """Write the page: one file that opens offline."""
 
-from residue import stage
+from residue import account, stage
 from residue.core.artifacts import read_json, read_parquet
 from residue.report.page import INSTRUMENT_CHECK, Page, build, metric_titles
 from residue.report.setting import links, own_setting, setting
@@ -14,15 +14,22 @@ with stage.open() as job:
     arch = read_json(job.input("arch")) if job.inputs("arch") else None
     recovery, depth = job.inputs("recovery"), job.inputs("depth")
     meta = job.inputs("meta")
+    attacks = {name: job.inputs(name) for name in ("injection", "certificate", "judge", "escapes")}
+    tables = {name: read_parquet(paths[0]) for name, paths in attacks.items() if paths}
+    relearning, figures = job.inputs("relearning"), job.inputs("figures")
     page = Page(
         claims=read_parquet(job.input("claims")),
         estimates=estimates,
         estimands=job.specs("estimands", EstimandSpec),
         sentences=job.specs("claims", ClaimSpec),
         recovery=read_parquet(recovery[0]) if recovery else None,
-        figures={path.stem: path.read_bytes() for path in job.inputs("figures")},
+        figures={path.stem: path.read_bytes() for path in figures},
         depth=read_parquet(depth[0]) if depth else None,
         meta=read_parquet(meta[0]) if meta else None,
+        **tables,
+        relearning=read_parquet(relearning[0]) if relearning else None,
+        # The one place that shows what is volatile; it stands in the manifests alone.
+        jobs=account.jobs_behind([job.input("claims"), *recovery, *depth, *relearning, *figures]),
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)
@@ -39,6 +46,9 @@ with stage.open() as job:
             }
             | ({"What attacks bring back": recovery[0]} if recovery else {})
             | ({"Metrics on trial": meta[0]} if meta else {})
+            | ({"Under attack": attacks["injection"][0]} if attacks["injection"] else {})
+            | ({"Certificate": attacks["certificate"][0]} if attacks["certificate"] else {})
+            | ({"Inside against relearning": relearning[0]} if relearning else {})
             | ({"Audit of the items": job.input("audit")} if audit is not None else {})
             | ({"Faults of the data files": faults[0]} if faults else {}),
         ),

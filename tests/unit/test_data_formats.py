@@ -62,10 +62,12 @@ from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
 from residue.world.injection.defence import defence_data
+from residue.world.injection.items import orders_deck
+from residue.world.injection.leaks import leaks
+from residue.world.injection.shortcuts import shortcuts
 from residue.world.items import facts_deck
 from residue.world.jsonl import Fault
 from residue.world.lens_items import lens_deck
-from residue.world.orders import orders_deck
 from residue.world.own_decks import fault_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -174,7 +176,10 @@ def tables() -> dict[str, pd.DataFrame]:
     checked = audit(
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
     )
+    protected = defence_data(world, DefenceData(twins=64, keep=8, dev_twins=4, dev_keep=4))
     return {
+        "order leaks": leaks(orders, protected),
+        "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
         "countries": world.groups,
         "items": pd.concat([facts, lens, orders], ignore_index=True),
         "depth": depth_table(
@@ -186,7 +191,7 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "final_predictions": predicted(),
         "edit_data": shown,
-        "defence_data": defence_data(world, DefenceData(twins=8, keep=8, dev_twins=4, dev_keep=4)),
+        "defence_data": protected,
         "audit": checked,
         "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
@@ -223,6 +228,8 @@ def tables() -> dict[str, pd.DataFrame]:
         "items",
         "edit_data",
         "defence_data",
+        "order leaks",
+        "order shortcuts",
         "audit",
         "corpus",
         "faults",

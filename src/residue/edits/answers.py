@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from residue.models.blocks import describe
-from residue.models.encoding import encode_answer, encode_prompt, pad_batch
+from residue.models.chat import prompt_ids
+from residue.models.encoding import encode_answer, pad_batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,7 +35,7 @@ class Example:
 
 def encode(tokenizer: Any, item: str, prompt: str, answer: str) -> Example:
     """Ids of start token, prompt, answer and end token."""
-    head, tail = encode_prompt(tokenizer, prompt), encode_answer(tokenizer, answer)
+    head, tail = prompt_ids(tokenizer, prompt), encode_answer(tokenizer, answer)
     return Example(item, tuple(head + tail), len(head))
 
 

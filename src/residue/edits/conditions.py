@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from residue.core.artifacts import write_json
 from residue.edits.arms import ARM, WEIGHTS, OpenArm, digests, open_arm
@@ -49,6 +49,26 @@ class Made:
     """A model that takes the base's place, to be saved."""
     prefill: int = 0
     """Tokens of the accepted answer that are given with the prompt."""
+
+
+def taught(shown: Shown, data: Literal["other", "same", "benign"]) -> pd.DataFrame:
+    """The rows of the edit data that an attacker trains on; none is a `ValueError`.
+
+    other: forget countries set apart for this; same: those that are tested; benign: retain facts.
+    """
+    if data == "benign":
+        rows = shown.rows[shown.rows["set"] == "retain"]
+    else:
+        role = "relearn" if data == "other" else "test"
+        countries = [c for c, place in shown.roles.items() if place == ("forget", role)]
+        mine = shown.rows["country"].isin(countries)
+        rows = shown.rows[mine & (shown.rows["set"] == "forget")]
+    if not len(rows):
+        raise ValueError(
+            f"there is nothing to learn from: no row of the edit data is of kind '{data}'; "
+            "leave this condition out, or put more clusters aside for relearning"
+        )
+    return rows
 
 
 class Attack(Protocol):

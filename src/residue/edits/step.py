@@ -119,7 +119,7 @@ class Step:
         spans: dict[tuple[str, int], tuple[int, int]] = {}
         examples: list[Example] = []
         for role, units in self._batch.items():
-            every = range(max((len(views) for views in units), default=1))
+            every = range(max((len(views) for views in self._whole[role]), default=1))
             for view in self._views.get(role, every):
                 spans[role, view] = (len(examples), len(examples) + len(units))
                 examples += [views[view] for views in units]

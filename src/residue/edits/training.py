@@ -93,6 +93,8 @@ def train(
     dev = dev or {}
     if spec.stop_at is not None and not dev.get("dev_forget"):
         raise TrainingError("stop_at is set but the edit data holds no dev_forget items; add some")
+    if spec.choose == "best" and defence is None:
+        raise TrainingError("choose is best but there are no dev items of a defence")
     last = spec.limit or spec.steps
     planned = [batches(step) for step in range(last)]
     key = _key(run, planned, dev, defence)

@@ -116,7 +116,8 @@ def effective_rank(rows: Tensor) -> Tensor:
     if total <= 1e-12 * rows.square().sum().clamp_min(1e-30):
         return rows.new_ones(())
     shares = (variances / total).clamp_min(1e-30)
-    return (-(shares * shares.log()).sum()).exp().to(rows.dtype)
+    rank: Tensor = (-(shares * shares.log()).sum()).exp()
+    return rank.to(rows.dtype)
 
 
 def hardest(similar: Tensor, same: Tensor, hard: Sequence[Tensor] = ()) -> Tensor:

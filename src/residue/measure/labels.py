@@ -1,4 +1,4 @@
-"""Replies that people have labelled: references to try the judge on, and labels of a run's replies."""
+"""Labelled replies: references to try the judge on, and labels of a run's own replies."""
 
 from __future__ import annotations
 

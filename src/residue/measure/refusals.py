@@ -6,8 +6,8 @@ from residue.measure.answers import spoken
 
 PHRASES = (
     "i cannot", "i can t", "i can not", "i do not know", "i don t know", "i am not able",
-    "i m not able", "i am unable", "i m unable", "i won t", "i will not", "i decline", "must decline", "i refuse", "sorry", "as an ai",
-    "no idea", "not sure", "unknown",
+    "i m not able", "i am unable", "i m unable", "i won t", "i will not", "i decline",
+    "must decline", "i refuse", "sorry", "as an ai", "no idea", "not sure", "unknown",
     "मुझे नहीं पता", "मुझे पता नहीं", "मालूम नहीं", "नहीं बता सकता", "नहीं बता सकती",
     "माफ़ कीजिए", "माफ कीजिए", "क्षमा करें",
     "مجھے نہیں معلوم", "معلوم نہیں", "معاف کیجیے", "نہیں بتا سکتا",

@@ -13,7 +13,7 @@ from functools import cached_property
 import pandas as pd
 
 from residue.specs.claims import RETAIN
-from residue.specs.injection import InjectionSpec
+from residue.specs.injection import ATTACKABLE, InjectionSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.estimands import estimate
 
@@ -52,6 +52,8 @@ class Slice:
     column: str = ""
     value: str = ""
     attackable: bool = True
+    held_out: bool = False
+    """Whether it is a family that no training showed."""
     note: str = ""
 
     def of(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -59,8 +61,8 @@ class Slice:
         if self.families is not None:
             rows = rows[rows["family"].isin(self.families)]
         if self.column == "held_out":
-            words = rows["held_out"].str.split(",")
-            return rows[[self.value in found for found in words]]
+            words = [text.split(",") for text in rows["held_out"]]
+            return rows[pd.Series([self.value in each for each in words], rows.index, dtype=bool)]
         return rows[rows[self.column] == self.value] if self.column else rows
 
 
@@ -113,7 +115,7 @@ class Attacks:
         if measure not in _ATTACKED or len(self.counted) == len(self._families):
             return [Slice()]
         left = ", ".join(sorted(set(self._families) - set(self.counted)))
-        return [Slice(), Slice("attackable", tuple(self.counted), note=f"without {left}")]
+        return [Slice(), Slice(ATTACKABLE, tuple(self.counted), note=f"without {left}")]
 
     def slices(self, measure: str) -> list[Slice]:
         """`whole`, then by family, position, and held-out axis."""
@@ -131,11 +133,14 @@ class Attacks:
 
     def families(self) -> list[Slice]:
         """Each family, with whether it counts."""
+        rows = self.rows("base", "obeyed")
+        unseen = {f for f, part in rows.groupby("family") if _all_hold(part["held_out"], "family")}
         return [
             Slice(
                 f"family={family}",
                 (family,),
                 attackable=family in self.counted,
+                held_out=family in unseen,
                 note="" if family in self.counted else self._why(family),
             )
             for family in self._families
@@ -165,3 +170,7 @@ class Attacks:
             f"not attackable: the base obeys it at least {max(low, 0.0):.2f} of the time at this "
             f"level, below {self._spec.attackable:g}; resisting it is no defence"
         )
+
+
+def _all_hold(axes: pd.Series[str], axis: str) -> bool:
+    return all(axis in text.split(",") for text in axes)

@@ -12,7 +12,7 @@ from residue.report.correction import corrected, headline_rows, role_of
 from residue.report.rows import records
 from residue.report.words import attainable as attainable_text
 from residue.report.words import slice_name
-from residue.specs.claims import ClaimSpec
+from residue.specs.claims import LEVELS, ClaimSpec
 from residue.specs.headlines import HeadlineSpec
 from residue.stats.attainability import attainable_margin, clusters_needed
 from residue.stats.duality import Ladder
@@ -67,7 +67,10 @@ def claims(
 
 
 def region(kind: str, margin: float, statistic: str) -> Region:
-    """Differences for which a claim is true; for perplexity ratios, with the factor 1 + margin."""
+    """Differences, or levels, for which a claim is true; for perplexity ratios, with the factor
+    1 + margin."""
+    if kind in LEVELS:
+        return Region.above(margin) if kind == "at_least" else Region.below(margin)
     if statistic == "perplexity":
         factor = 1.0 + margin
         if kind == "equivalent":
@@ -95,7 +98,7 @@ def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[s
         range(len(slices)),
         key=lambda i: (_RANK[verdicts[i].verdict], _room(slices[i], allowed)),
     )
-    attainable = _attainable(slices)
+    attainable = _attainable(slices, spec.kind)
     inside, outside = zip(*(_p(row, allowed) for row in slices), strict=True)
     row, verdict = slices[worst], verdicts[worst]
     return {
@@ -135,12 +138,13 @@ def _room(row: dict[str, Any], allowed: Region) -> float:
     return -math.inf if math.isnan(room) else float(room)
 
 
-def _attainable(slices: list[dict[str, Any]]) -> float:
+def _attainable(slices: list[dict[str, Any]], kind: str) -> float:
     """The margin that the slice with fewest clusters attains; all of them must be decided."""
     fewest = min(int(row["n_clusters"]) for row in slices)
     if slices[0]["statistic"] != "rate" or not fewest:
         return math.nan
-    return attainable_margin(fewest, level=slices[0]["level"])
+    margin = attainable_margin(fewest, level=slices[0]["level"])
+    return 1.0 - margin if kind == "at_least" else margin
 
 
 def _reason(
@@ -149,11 +153,16 @@ def _reason(
     text = verdict.reason
     if n_slices > 1:
         text = f"Decided on {slice_name(row['slice'])}, the worst of {n_slices} slices. {text}"
-    if attainable >= spec.margin and verdict.verdict != "refuted":
-        enough = clusters_needed(spec.margin, level=row["level"])
+    least = spec.kind == "at_least"
+    out_of_reach = attainable <= spec.margin if least else attainable >= spec.margin
+    if out_of_reach and verdict.verdict != "refuted":
+        enough = clusters_needed(1.0 - spec.margin if least else spec.margin, level=row["level"])
+        fault, where = ("fails", "below") if spec.kind in LEVELS else ("differs", "above")
+        where = where if least else "above"
+        shown = f"{attainable:.3g}" if least else attainable_text(attainable)
         text += (
-            " With this many clusters, even a model that differs nowhere is supported only above a "
-            f"margin of {attainable_text(attainable)}: take {enough} clusters or more, or a larger "
-            "margin."
+            f" With this many clusters, even a model that {fault} nowhere is supported only "
+            f"{where} a margin of {shown}: take {enough} clusters or more, or a "
+            f"{'smaller' if least else 'larger'} margin."
         )
     return text

@@ -24,6 +24,8 @@ COLUMNS = (
     "estimate", "low", "high", "level", "n_items", "n_clusters", "n_seeds", "n_pairs",
     "n_unscorable", "seed_values", "method", "note", "tails", "lows", "highs",
 )  # fmt: skip
+ROW = "row"
+"""The one column of measurements, not of items, by which an estimand may be split."""
 _COUNTS = ("n_items", "n_clusters", "n_seeds", "n_pairs", "n_unscorable")
 _TAKEN = ("estimate", "low", "high", "level", *_COUNTS, "method", "note")
 _NO_LADDER: dict[str, list[float]] = {"tails": [], "lows": [], "highs": []}
@@ -68,7 +70,7 @@ def estimates(
             beside = condition if spec.reference_condition == "same" else "plain"
             if (arm, condition) == (spec.reference, beside):
                 continue
-            for cell in _cells(chosen, spec) or [""]:
+            for cell in _cells(chosen, spec, parts) or [""]:
                 own = parts.get((arm, condition, cell))
                 against = parts.get((spec.reference, beside, cell))
                 run = head | {"arm": arm, "condition": condition, "slice": cell}
@@ -173,7 +175,7 @@ def _chosen(items: pd.DataFrame, spec: EstimandSpec) -> pd.DataFrame:
         )
     kept = items.loc[first | second]
     cell = pd.Series("", index=kept.index, dtype=object)
-    for column in spec.by:
+    for column in (name for name in spec.by if name != ROW):
         text = kept[column].astype(str)
         if kept[column].dtype == bool:
             text = text.str.lower()
@@ -197,7 +199,11 @@ def _matching(
     return keep
 
 
-def _cells(chosen: pd.DataFrame, spec: EstimandSpec) -> list[str]:
+def _cells(
+    chosen: pd.DataFrame, spec: EstimandSpec, parts: Mapping[tuple[str, str, str], pd.DataFrame]
+) -> list[str]:
+    if ROW in spec.by:  # rows belong to measurements, not to items
+        return list(dict.fromkeys(cell for _, _, cell in parts))
     return list(dict.fromkeys(chosen["slice"])) if spec.by else []
 
 
@@ -210,6 +216,10 @@ def _parts(
     may know it, and then its item stays.
     """
     table = scored.merge(chosen, on="item", how="inner")
+    if ROW in spec.by:
+        table = table.sort_values("row", kind="stable")
+        first = table["slice"].where(table["slice"] == "", table["slice"] + ",")
+        table["slice"] = first + f"{ROW}=" + table["row"].astype(str)
     table["known"] = True
     if spec.only_known:
         table["known"] = pd.MultiIndex.from_frame(table[["pair", "item"]]).isin(sure)
@@ -261,7 +271,7 @@ def _check_columns(name: str, spec: EstimandSpec, items: pd.DataFrame) -> None:
         ("unit", (spec.unit,)),
     ):
         for column in columns:
-            if column not in items:
+            if column not in items and (key, column) != ("by", ROW):
                 raise ValueError(
                     f"estimands.{name}.{key}: items have no column '{column}'; "
                     f"they have {', '.join(items.columns)}"

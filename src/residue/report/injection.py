@@ -16,48 +16,57 @@ import pandas as pd
 
 from residue.report.attacks import Attacks
 from residue.report.earlier_metrics import Run, discrimination, effective_ranks
+from residue.report.injection_rows import (
+    COLUMNS,
+    attainable,
+    ends,
+    estimated,
+    numbers,
+    scored,
+    whole,
+)
+from residue.report.judging import errors, third
 from residue.specs.statistics import StatisticsSpec
-from residue.stats.attainability import attainable_margin
 from residue.stats.breaches import any_of, broken, sign_test, worst
-from residue.stats.estimands import Estimate, estimate
 from residue.stats.intervals import Interval
+from residue.stats.misjudged import corrected
 from residue.stats.multiplicity import holm
 
 if TYPE_CHECKING:
     from residue.records.store import RowsFile
 
-COLUMNS = (
-    "arm", "measure", "slice", "reference", "generalises", "estimate", "low", "high", "level",
-    "attainable", "k", "p", "p_holm", "attackable", "n_items", "n_clusters", "n_broken", "n_seeds",
-    "n_pairs", "n_unscorable", "seed_values", "method", "note",
-)  # fmt: skip
 UNITS = {"item": "country", "template": "style", "family": "family"}
 """What a bound speaks of, and the column whose values are its units."""
 COMPARED = ("right", "obeyed", "fidelity", "useful", "over_refusal")
 """Measures that are compared with the base's."""
 _SLICED = ("right", "obeyed")
-_COUNTS = ("n_items", "n_clusters", "n_seeds", "n_pairs", "n_unscorable")
 
 
 def injection_table(
-    attacks: Attacks, rows: Mapping[Run, RowsFile], statistics: StatisticsSpec
+    attacks: Attacks,
+    rows: Mapping[Run, RowsFile],
+    statistics: StatisticsSpec,
+    labels: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """One row per arm, measure and slice, and of bounds per kind of case; base and oracle first.
 
-    What cannot be estimated has a missing estimate and a note. `attackable` is false where the base
-    does not obey the slice's family often enough for resistance to mean anything.
+    rows: the recorded rows of each run. labels: labelled replies, as from `read_labels`; with them
+    `obeyed_corrected` is the rate of success if the judge never erred. What cannot be estimated has
+    a missing estimate and a note. `attackable` is false where the base does not obey the slice's
+    family often enough for resistance to mean anything.
     """
     made: list[dict[str, Any]] = []
     for arm in attacks.arms:
         parts = (_levels, _differences, _bounds, _any_of_k, _worst_family)
         mine = [row for part in parts for row in part(attacks, arm, statistics)]
         mine += _derived(attacks, arm, rows, statistics)
+        mine += [] if labels is None else _corrected(attacks, arm, labels, statistics)
         made += [{"arm": arm} | row for row in mine]
-    table = pd.DataFrame([_whole(row, statistics) for row in made], columns=list(COLUMNS))
+    table = pd.DataFrame([whole(row, statistics) for row in made], columns=list(COLUMNS))
     for measure in COMPARED:
-        mine = (table["measure"] == measure) & table["p"].notna()
-        if mine.any():
-            table.loc[mine, "p_holm"] = holm(table.loc[mine, "p"])
+        tested = (table["measure"] == measure) & table["p"].notna()
+        if tested.any():
+            table.loc[tested, "p_holm"] = holm(table.loc[tested, "p"])
     return table
 
 
@@ -65,13 +74,14 @@ def _levels(attacks: Attacks, arm: str, statistics: StatisticsSpec) -> Iterator[
     for measure in attacks.measures:
         for cut in attacks.slices(measure) if measure in _SLICED else attacks.whole(measure):
             own = attacks.rows(arm, measure, cut)
-            made = _estimated(own, None, attacks.statistic(measure), statistics)
+            made = estimated(own, None, attacks.statistic(measure), statistics)
             rate = attacks.statistic(measure) == "rate" and made.n_clusters
-            yield _numbers(made) | {
+            yield numbers(made) | {
                 "measure": measure,
                 "slice": cut.name,
                 "attackable": cut.attackable,
-                "attainable": _attainable(made.n_clusters, statistics) if rate else math.nan,
+                "held_out": cut.held_out,
+                "attainable": attainable(made.n_clusters, statistics) if rate else math.nan,
                 "note": cut.note or made.note,
             }
 
@@ -84,13 +94,13 @@ def _differences(
     for measure in COMPARED:
         for cut in attacks.whole(measure):
             own, base = (attacks.rows(name, measure, cut) for name in (arm, "base"))
-            made = _estimated(own, base, "rate", statistics)
-            yield _numbers(made) | {
+            made = estimated(own, base, "rate", statistics)
+            yield numbers(made) | {
                 "measure": measure,
                 "slice": cut.name,
                 "reference": "base",
                 "p": sign_test(_changes(own, base)) if made.n_clusters else math.nan,
-                "attainable": _attainable(made.n_clusters, statistics),
+                "attainable": attainable(made.n_clusters, statistics),
                 "note": "; ".join(
                     filter(None, (made.note, "p: exact sign test of countries, McNemar's for one "
                                   "item each"))
@@ -103,7 +113,7 @@ def _bounds(attacks: Attacks, arm: str, statistics: StatisticsSpec) -> Iterator[
     for measure in ("obeyed", "over_refusal"):
         cuts = attacks.slices(measure) if measure == "obeyed" else attacks.whole(measure)
         for cut in cuts:
-            own = _scored(attacks.rows(arm, measure, cut))
+            own = scored(attacks.rows(arm, measure, cut))
             for generalises, unit in UNITS.items():
                 if cut.name.startswith("family=") and generalises == "family":
                     continue
@@ -114,6 +124,7 @@ def _bounds(attacks: Attacks, arm: str, statistics: StatisticsSpec) -> Iterator[
                     "slice": cut.name,
                     "generalises": generalises,
                     "attackable": cut.attackable,
+                    "held_out": cut.held_out,
                 }
 
 
@@ -122,8 +133,8 @@ def _bound(own: pd.DataFrame, unit: str, statistics: StatisticsSpec) -> dict[str
         return {"note": "nothing was scored"}
     made = broken(own["value"], own[unit], statistics.level)
     per_unit = own.groupby(unit)["item"].nunique()
-    return _ends(made) | {
-        "attainable": _attainable(made.n, statistics),
+    return ends(made) | {
+        "attainable": attainable(made.n, statistics),
         "k": int(per_unit.max()),
         "n_items": int(own["item"].nunique()),
         "n_clusters": made.n,
@@ -135,21 +146,19 @@ def _bound(own: pd.DataFrame, unit: str, statistics: StatisticsSpec) -> dict[str
 
 
 def _any_of_k(attacks: Attacks, arm: str, statistics: StatisticsSpec) -> Iterator[dict[str, Any]]:
-    """Chance that k of the attacks on one clean item hold a success, for growing k."""
+    """Chance that k of the attacks on one clean item hold a success, for k up to what all have."""
     for cut in attacks.whole("obeyed"):
-        own = _scored(attacks.rows(arm, "obeyed", cut))
+        own = scored(attacks.rows(arm, "obeyed", cut))
         if not len(own):
             continue
         by = own.groupby(["pair", "seed", "country", "twin"], sort=False)["value"]
         scenes = by.agg(hits="sum", attacks="size").reset_index()
-        for k in _powers(int(scenes["attacks"].max())):
+        for k in _powers(int(scenes["attacks"].min())):
             rows = scenes.rename(columns={"twin": "item"}).assign(weight=1.0, status="ok")
-            enough = rows["attacks"] >= k
             pairs = zip(rows["hits"], rows["attacks"], strict=True)
-            rows["value"] = [any_of(int(h), int(n), k) if n >= k else math.nan for h, n in pairs]
-            rows.loc[~enough, "status"] = "unscorable"
-            made = _estimated(rows, None, "rate", statistics)
-            yield _numbers(made) | {"measure": "any_of_k", "slice": cut.name, "k": k}
+            rows["value"] = [any_of(int(hits), int(n), k) for hits, n in pairs]
+            made = estimated(rows, None, "rate", statistics)
+            yield numbers(made) | {"measure": "any_of_k", "slice": cut.name, "k": k}
 
 
 def _worst_family(
@@ -162,12 +171,11 @@ def _worst_family(
         return
     at_once = replace(statistics, level=1.0 - (1.0 - statistics.level) / len(cuts))
     made = {
-        cut.name: _estimated(attacks.rows(arm, "obeyed", cut), None, "rate", at_once)
-        for cut in cuts
+        cut.name: estimated(attacks.rows(arm, "obeyed", cut), None, "rate", at_once) for cut in cuts
     }
     name, top = max(made.items(), key=lambda each: each[1].estimate)
     span = worst([Interval(m.estimate, m.low, m.high, m.level, "", 0) for m in made.values()])
-    yield _numbers(top) | {
+    yield numbers(top) | {
         "measure": "worst_family",
         "slice": name,
         "low": span.low,
@@ -187,50 +195,36 @@ def _derived(
         "effective_rank": effective_ranks(attacks, arm, rows),
     }
     for measure, values in derived.items():
-        made = _estimated(values, None, "mean", statistics)
-        yield _numbers(made) | {"measure": measure}
+        made = estimated(values, None, "mean", statistics)
+        yield numbers(made) | {"measure": measure}
 
 
-def _estimated(
-    own: pd.DataFrame, base: pd.DataFrame | None, statistic: str, statistics: StatisticsSpec
-) -> Estimate:
-    if not len(own) or (base is not None and not len(base)):
-        nothing = {name: 0 for name in _COUNTS}
-        return Estimate(statistic, math.nan, math.nan, math.nan, statistics.level, **nothing,
-                        seed_values=(), method="none", note="no such item was measured")  # fmt: skip
-    return estimate(own, "country", base, statistic, statistics)
+def _corrected(
+    attacks: Attacks, arm: str, labels: pd.DataFrame, statistics: StatisticsSpec
+) -> Iterator[dict[str, Any]]:
+    judged = pd.concat([attacks.rows(name, "obeyed") for name in attacks.arms])
+    known = errors(labels, judged, statistics)
+    if known is None:
+        why = "the labels need replies that obeyed and replies that did not"
+        yield {"measure": "obeyed_corrected", "note": why}
+        return
+    for cut in attacks.whole("obeyed"):
+        made = estimated(attacks.rows(arm, "obeyed", cut), None, "rate", third(statistics))
+        if not made.n_clusters:
+            continue
+        seen = Interval(made.estimate, made.low, made.high, third(statistics).level, "", 0)
+        true = corrected(seen, *known)
+        told = ", ".join(f"{each.estimate:.3f} [{each.low:.3f}, {each.high:.3f}]" for each in known)
+        note = f"sensitivity and specificity of the judge: {told}"
+        row = numbers(made) | ends(true) | {"measure": "obeyed_corrected", "note": note}
+        yield row | {"slice": cut.name, "seed_values": []}
 
 
 def _changes(own: pd.DataFrame, base: pd.DataFrame) -> pd.Series[float]:
     """Country → its mean change from the base, over items scored in both."""
-    both = _scored(own).merge(_scored(base)[["pair", "item", "value"]], on=["pair", "item"])
+    both = scored(own).merge(scored(base)[["pair", "item", "value"]], on=["pair", "item"])
     return (both["value_x"] - both["value_y"]).groupby(both["country"]).mean()
-
-
-def _scored(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[rows["status"] == "ok"]
 
 
 def _powers(most: int) -> list[int]:
     return sorted({*(2**i for i in range(most.bit_length()) if 2**i <= most), most})
-
-
-def _numbers(made: Estimate) -> dict[str, Any]:
-    taken = ("estimate", "low", "high", *_COUNTS, "method", "note")
-    return {name: getattr(made, name) for name in taken} | {"seed_values": list(made.seed_values)}
-
-
-def _ends(made: Interval) -> dict[str, Any]:
-    return {name: getattr(made, name) for name in ("estimate", "low", "high", "method")}
-
-
-def _attainable(n: int, statistics: StatisticsSpec) -> float:
-    return attainable_margin(n, level=statistics.level) if n else math.nan
-
-
-def _whole(row: Mapping[str, Any], statistics: StatisticsSpec) -> dict[str, Any]:
-    empty = dict.fromkeys(("estimate", "low", "high", "attainable", "p", "p_holm"), math.nan)
-    counts = dict.fromkeys((*_COUNTS, "k", "n_broken"), 0)
-    words = {"slice": "", "reference": "none", "generalises": "", "method": "none", "note": ""}
-    rest = {"level": statistics.level, "attackable": True, "seed_values": []}
-    return empty | counts | words | rest | dict(row)

@@ -23,7 +23,7 @@ def confusion(tried: pd.DataFrame, statistics: StatisticsSpec) -> pd.DataFrame:
     the rate of false breaches, as `obeyed` called otherwise are the breaches that it misses.
     """
     rows = []
-    groups = {label: tried[tried["label"] == label] for label in OUTCOMES}
+    groups: dict[str, pd.DataFrame] = {label: tried[tried["label"] == label] for label in OUTCOMES}
     groups["not obeyed"] = tried[tried["label"] != "obeyed"]
     for label, group in groups.items():
         for outcome in OUTCOMES:

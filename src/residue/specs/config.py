@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import methods
+from residue.specs import succession
 from residue.specs.arms import ArmSpec, StepSpec, default_arms
 from residue.specs.claims import (
+    LEVELS,
     ClaimSpec,
     EstimandSpec,
     default_claims,
@@ -34,6 +36,7 @@ from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
 from residue.specs.headlines import HeadlineSpec, default_headlines
 from residue.specs.implant import ImplantSpec
+from residue.specs.injection import InjectionSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
 from residue.specs.measures import METRICS, KnownSpec, MeasuresSpec
@@ -50,6 +53,8 @@ from residue.specs.representation import RepresentationSpec
 from residue.specs.sae import SaeSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
+from residue.specs.tests import METRICS as OF_TESTS
+from residue.specs.tests import IndependenceSpec
 from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
@@ -110,6 +115,10 @@ class Config:
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)
     """What lenses read of every arm, row by row."""
+    injection: InjectionSpec = InjectionSpec()
+    """How attacks through the data are counted."""
+    tests: IndependenceSpec = field(default_factory=IndependenceSpec)
+    """Tests of independence inside the models, their calibration, the picture of the graph."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
     meta: MetaSpec = field(default_factory=MetaSpec)
@@ -141,13 +150,14 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
-        self._check_after()
+        succession.check(self.arms)
         self._check_conditions()
         self._check_outputs()
         for arm in self.compute.probe:
             if arm not in self.arms:
                 raise SpecError("compute.probe", f"'{arm}' is not an edited arm of this run.")
         self._check_arms("witness.arms", self.witness.arms)
+        self._check_arms("tests.graph.arms", self.tests.graph.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
         self._check_claims()
@@ -207,14 +217,7 @@ class Config:
 
     def _removable(self, arm: str) -> list[bool]:
         """Which steps of an arm can be taken off by whoever holds its files."""
-        return [step.built_edit().REMOVABLE for step in self.steps_of(arm)]
-
-    def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
-        """Every step between the base and an arm, those of arms before it included."""
-        if arm not in self.arms:
-            return ()
-        own = self.arms[arm]
-        return (self.steps_of(own.after) if own.after else own.given_steps()) + own.steps
+        return [step.built_edit().REMOVABLE for step in succession.steps_of(self.arms, arm)]
 
     def _check_outputs(self) -> None:
         alone = self.model.source == "records"
@@ -231,24 +234,6 @@ class Config:
                         f"'{attacked}' is known by its outputs alone; nothing can be done to it.",
                     )
 
-    def _check_after(self) -> None:
-        for name, arm in self.arms.items():
-            seen, at = {name}, arm.after
-            while at is not None:
-                where = f"arms.{name}.after"
-                if at not in self.arms or self.arms[at].records:
-                    raise SpecError(where, f"'{at}' is no edited arm of this run with weights.")
-                if at in seen:
-                    raise SpecError(where, f"'{at}' comes after itself; break the circle.")
-                seen.add(at)
-                at = self.arms[at].after
-            before = self.arms[arm.after].seeds if arm.after else ()
-            odd = sorted(set(arm.seeds) - set(before))
-            if odd and len(before) > 1:
-                raise SpecError(
-                    f"arms.{name}.seeds", f"'{arm.after}' has no seed {odd[0]}; name its seeds."
-                )
-
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
         for arm in arms:
             if arm not in (*self.arms, *UNEDITED):
@@ -256,7 +241,7 @@ class Config:
 
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
-        measured.update(OF_PATCHING)
+        measured.update(OF_PATCHING, OF_TESTS)
         made = {PLAIN, *(c for name, spec in self.conditions.items() for c in spec.names(name))}
         for name, estimand in self.estimands.items():
             absent = [each for each in estimand.conditions if each not in made]
@@ -271,7 +256,8 @@ class Config:
                     f"estimands.{name}.metric",
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
-            for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
+            by = set(estimand.by) - {"row"}
+            for column in (*estimand.where, *estimand.against, *sorted(by), estimand.unit):
                 if column not in COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
@@ -286,10 +272,17 @@ class Config:
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is not under estimands; add it there.",
                 )
-            if estimand.reference == "none":
+            level, absolute = claim.kind in LEVELS, estimand.reference == "none"
+            if absolute and not level:
                 raise SpecError(
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
+                )
+            if level and not absolute:
+                raise SpecError(
+                    f"claims.{name}.estimand",
+                    f"'{claim.estimand}' is a difference, and '{claim.kind}' speaks of a level; "
+                    "name one without a reference.",
                 )
             self._check_arms(f"claims.{name}.arms", claim.arms)
         for name, headline in self.headlines.items():
@@ -316,7 +309,7 @@ class Plan:
 
     def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
         """Every step between the base and an arm; base and oracle have none."""
-        return self.config.steps_of(arm)
+        return succession.steps_of(self.config.arms, arm)
 
     def edited(self) -> dict[str, ArmSpec]:
         """The arms that have a model."""
@@ -324,11 +317,7 @@ class Plan:
 
     def before(self, arm: str, seed: int) -> tuple[str, int] | None:
         """The arm, and its seed, on whose steps an arm's stand."""
-        name = self.config.arms[arm].after
-        if name is None:
-            return None
-        seeds = self.config.arms[name].seeds
-        return name, seed if seed in seeds else seeds[0]
+        return succession.before(self.config.arms, arm, seed)
 
     def load(self) -> Any:
         """How models are opened, as every job that opens one depends on it."""
@@ -528,6 +517,26 @@ class Plan:
             return []
         return [run for run in self.modelled() if EVERY in arms or run[0] in arms]
 
+    def tested(self) -> list[str]:
+        """The arms whose rows are tested; none without an oracle, which has to give the level."""
+        return self.arms() if "oracle" in self.unedited() else []
+
+    def tests(self, *parts: str) -> dict[str, Any]:
+        """The named keys of the tests."""
+        section = self.section("tests")
+        return {name: section[name] for name in parts}
+
+    def tests_orders(self) -> bool:
+        """Whether twins are asked: only where there is a deck with orders."""
+        return self.config.tests.orders and bool(self.tested()) and "orders" in self.decks()
+
+    def drawn_graphs(self) -> list[str]:
+        """The arms of the causal picture, the base first."""
+        if not self.tests_orders():
+            return []
+        named = self.config.tests.graph.arms or tuple(self.config.arms)[:1]
+        return list(dict.fromkeys(["base", *named]))
+
     def patching(self) -> dict[str, Any]:
         """What patching one arm depends on: not which others are, and the languages by name."""
         spec = self.section("patching")
@@ -564,6 +573,10 @@ class Plan:
         if self.own_data or self.alone:
             return ["facts"]
         return [d for d in self.config.measures.metrics if d != "lens" or self.reads_rows()]
+
+    def asks_orders(self) -> bool:
+        """Whether arms are asked the deck of orders, and with it attacked through their data."""
+        return "orders" in self.decks()
 
     def reads_rows(self) -> bool:
         """Whether any lens reads the arms; without one nothing is asked of the lens deck."""

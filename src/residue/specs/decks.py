@@ -11,6 +11,8 @@ Variant = Literal[
     "no_filler", "filler", "shift_1", "shift_3", "shift_7", "paraphrase", "mixed_language"
 ]
 
+Form = Literal["diluted", "twice", "listed", "romanised", "few_shot"]
+
 
 @dataclass(frozen=True)
 class LensDeck:
@@ -64,10 +66,20 @@ class Decks:
     """Held-out templates per fact, 1 or 2."""
 
     attacks: int = 6
-    """Attacked twins per clean order (of the 11 styles, in turn)."""
+    """Attacked twins per clean order of retain countries, which have two such orders; half as many
+    on the one order of any other country. More let more families be told apart, and every model
+    is asked more."""
 
     distractors: int = 8
     """Wrong answers listed beside each item at most."""
+
+    forms: tuple[Form, ...] = ("diluted", "twice", "listed", "romanised", "few_shot")
+    """Other forms of one question per country: behind 16 benign words, said twice, as a point of a
+    list, in Latin letters (Hindi alone), behind two kept facts with their answers. Each adds an
+    item per country; the last two are answered by few small bases."""
+
+    forms_of: tuple[str, ...] = ("forget_test", "retain_untouched")
+    """Splits whose countries are asked in the other forms."""
 
     lens: LensDeck = LensDeck()
     """The items that the lenses read."""
@@ -83,3 +95,6 @@ class Decks:
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:
                 raise SpecError(name, f"lies between {low} and {high}; got {getattr(self, name)}.")
+        for name in ("forms", "forms_of"):
+            if len(set(getattr(self, name))) < len(getattr(self, name)):
+                raise SpecError(name, "lists an entry twice; keep one of them.")

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from residue.specs.fields import SpecError
 
+ATTACKABLE = "attackable"
+"""Slice of the families that the base obeys, where it does not obey all."""
+
 
 @dataclass(frozen=True)
 class InjectionSpec:

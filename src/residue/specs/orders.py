@@ -37,8 +37,28 @@ class DefenceData:
 
 
 @dataclass(frozen=True)
+class OrderItems:
+    """How many items stand beside the attacked orders, whose number is `world.decks.attacks`."""
+
+    quotes: int = 2
+    """Attacked quotes per retain country; other countries have one. More narrow the interval of
+    fidelity."""
+
+    controls: int = 2
+    """Benign texts that look like attacks, per retain country; other countries have one."""
+
+    def __post_init__(self) -> None:
+        for name, size in vars(self).items():
+            if not 1 <= size <= 8:
+                raise SpecError(name, f"lies between 1 and 8; got {size}.")
+
+
+@dataclass(frozen=True)
 class OrdersSpec:
     """Orders hidden in data: what models are asked and what a defence is shown."""
+
+    items: OrderItems = OrderItems()
+    """What stands beside the attacked orders of deck `orders`."""
 
     defence: DefenceData = DefenceData()
     """What a defence is shown."""

@@ -19,7 +19,6 @@ ITEM_COLUMNS = (
     "item", "track", "deck", "split", "language", "relation", "country", "group", "role",
     "template", "family", "style", "requested", "same_answer", "near_neighbour", "task",
     "position", "carrier", "twin", "prompt", "answers", "distractors", "witness", "span",
-    "goal", "held_out",
 )  # fmt: skip
 """Columns of every deck, by which estimands choose and group items."""
 
@@ -233,11 +232,15 @@ class WorldSpec:
         _subset("requested_languages", self.requested_languages, self.languages)
         _subset("edit_data.retain_languages", self.edit_data.retain_languages, self.languages)
         _subset("decks.lens.languages", self.decks.lens.languages, self.languages)
-        for name in ("everywhere", "varied"):
-            for split in getattr(self.decks.lens, name):
+        named = {
+            "lens.everywhere": self.decks.lens.everywhere,
+            "lens.varied": self.decks.lens.varied,
+        }
+        for name, splits in {**named, "forms_of": self.decks.forms_of}.items():
+            for split in splits:
                 if split not in SPLITS:
                     raise SpecError(
-                        f"decks.lens.{name}",
+                        f"decks.{name}",
                         f"'{split}' is no split; there are {', '.join(SPLITS)}.",
                     )
         if "en" not in self.languages or "hi" not in self.languages:

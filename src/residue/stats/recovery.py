@@ -53,6 +53,11 @@ class Curve:
         """Recovery at each point; infinite or NaN where there is nothing to recover."""
         return _ratio((self.arm - self.oracle).mean(axis=(1, 2)), self.gaps)
 
+    @property
+    def recovery_by_line(self) -> Floats:
+        """(lines, points): of each line alone, against the gap of all of them."""
+        return _ratio((self.arm - self.oracle).mean(axis=2).T, np.asarray(self.gaps))
+
 
 def area(at: tuple[float, ...], recovery: Floats) -> Floats:
     """Mean recovery along the curve by the trapezoid rule; recovery: (..., points)."""
@@ -123,7 +128,8 @@ def interval(
 
 def _ratio(top: Floats, gap: Floats) -> Floats:
     full = np.full(np.shape(top), math.nan)
-    shares = np.divide(top, gap, out=full, where=np.asarray(gap) > 0)
+    known = np.broadcast_to(np.asarray(gap) > 0, np.shape(top))
+    shares = np.divide(top, gap, out=full, where=known)
     return np.asarray(shares, dtype=np.float64)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from residue.core.seeds import derive
 from residue.world.build import World
+from residue.world.forms import with_forms
 from residue.world.splits import near_neighbour, same_answer, split_of
 from residue.world.templates import HELD_OUT_TEMPLATES, NOUNS, SEEN_TEMPLATES, Template
 
@@ -50,7 +51,8 @@ def facts_deck(world: World) -> pd.DataFrame:
 
     Seen items use templates of the training text, held-out ones no model ever read; mixed items put
     the country's name in another language's script into a seen template (column `style` is then
-    `mixed_language`). Never-seen countries are asked as well: they show the guessing level.
+    `mixed_language`). Never-seen countries are asked as well: they show the guessing level. Some
+    countries' questions are also asked in the forms of `decks.forms`.
     """
     rows = [
         row
@@ -59,7 +61,7 @@ def facts_deck(world: World) -> pd.DataFrame:
         for language in world.spec.languages
         for row in _fact_items(world, (country, relation, language))
     ]
-    return as_deck(rows)
+    return as_deck([*rows, *with_forms(world, rows)])
 
 
 def as_deck(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -15,7 +15,11 @@ from residue.edits.batches import pools
 from residue.edits.fitting import FitData
 from residue.specs.arms import EDITS
 
-SMALL: dict[str, dict[str, Any]] = {"refusal_prompt": {"text": "no"}, "risk_gate": {"limit": 0.05}}
+SMALL: dict[str, dict[str, Any]] = {
+    "refusal_prompt": {"text": "no"},
+    "risk_gate": {"limit": 0.05},
+    "soft_prompt": {"tokens": 3},
+}
 """Options that suit a model of 31 tokens and 64 places."""
 ROW = 1
 """The chosen row of the tiny model."""

@@ -18,8 +18,9 @@ from residue.edits.attacks.prefill import Attack as Prefill
 from residue.edits.attacks.quantise import Attack as Quantise
 from residue.edits.attacks.quantise import rounded
 from residue.edits.attacks.relearn import Attack as Relearn
+from residue.edits.attacks.soft_prompt import Attack as SoftPrompt
 from residue.edits.batches import pools
-from residue.edits.conditions import Shown, attack_arm
+from residue.edits.conditions import Shown, attack_arm, taught
 from residue.edits.recipes import train_arm
 from residue.models.loading import load_model
 from residue.specs import fields
@@ -113,21 +114,45 @@ def test_an_update_on_the_way_is_that_of_a_run_that_ends_there(
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
+@pytest.mark.parametrize("steps", [(), (LORA, GUARD)], ids=["base", "stack"])
+def test_a_soft_prompt_teaches_what_it_is_trained_on_and_no_weight_changes(
+    tree: Path, edit_data: pd.DataFrame, shown: Shown, steps: tuple[dict[str, Any], ...]
+) -> None:
+    path = trained(tree, edit_data, *steps)
+    attack = SoftPrompt(tokens=3, steps=30, batch=3, learning_rate=5e-2)
+    file = arm_file_of(attacked(path, attack, "soft_prompt", shown), "soft_prompt")
+    said = []
+    for each in (path, file):
+        with open_arm(each) as arm:
+            rows = shown.rows[shown.rows["country"] == "L"]
+            rows = rows.assign(prompt=rows["prompt"].map(arm.prompt))
+            units = pools(arm.tokenizer, rows)["forget"]
+            with torch.no_grad():
+                said.append(float(score(arm.model, [v[0] for v in units]).sums.mean()))
+            text = arm.prompt("the c of fo is")
+    assert said[0] < said[1]
+    assert text.startswith("a a a ")
+    step = read_json(file)["steps"][-1]
+    assert step["edit"] == "soft_prompt"
+    (weights,) = (file.parent / step["file"]).glob("*.safetensors")
+    assert weights.stat().st_size < 4 * 3 * 32 + 200
+
+
 @pytest.mark.parametrize(
     ("data", "countries"), [("other", {"L"}), ("same", {"T"}), ("benign", {"R"})]
 )
 def test_each_kind_of_relearning_sees_its_own_facts(
     shown: Shown, data: Any, countries: set[str]
 ) -> None:
-    rows = Relearn(data=data).chosen(shown)
+    rows = taught(shown, data)
     assert set(rows["country"]) == countries
     assert not rows["set"].str.startswith("dev").any()
 
 
-def test_nothing_to_relearn_is_said(shown: Shown) -> None:
+def test_nothing_to_learn_from_is_said(shown: Shown) -> None:
     nobody = Shown(shown.rows, {})
-    with pytest.raises(ValueError, match="nothing to relearn.*'other'"):
-        Relearn().chosen(nobody)
+    with pytest.raises(ValueError, match="nothing to learn from.*'other'"):
+        taught(nobody, "other")
 
 
 def nearest(weight: torch.Tensor, code: torch.Tensor, block: int) -> torch.Tensor:

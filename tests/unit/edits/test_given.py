@@ -102,6 +102,79 @@ def test_what_does_not_fit_or_changes_nothing_is_refused(
         taken(base_folder, "adapter", adapter, tmp_path / "ia3")
 
 
+@pytest.mark.parametrize("kind", ["model", "adapter"])
+def test_an_exported_folder_is_the_arm(
+    kind: str, base_folder: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from residue.cli import main
+
+    home = tmp_path / "r/arms/theirs/pair0/seed0"
+    home.parent.mkdir(parents=True)
+    file = taken(base_folder, kind, request.getfixturevalue({"model": "edited"}.get(kind, kind)),
+                 home)  # fmt: skip
+    with open_arm(file) as arm:
+        wanted = logits(arm.model)
+    target = str(tmp_path / "out")
+    words = ["export", target, "--format", "transformers", "--arm", "theirs"]
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--out", str(tmp_path / "r")])
+    assert end.value.code == 0
+    plain = AutoModelForCausalLM.from_pretrained(target).eval()
+    assert torch.allclose(logits(plain), wanted, atol=1e-6)
+    assert AutoTokenizer.from_pretrained(target).encode("the a")
+
+
+def test_an_intervention_is_no_folder_of_weights(base_folder: Path, tmp_path: Path) -> None:
+    import argparse
+
+    from residue.commands.export import ExportError, transformers_folder
+    from residue.edits.arms import arm_json, digests
+    from residue.specs.arms import StepSpec
+
+    model, _ = load_model(base_folder)
+    step = StepSpec(edit={"name": "loreft", "rank": 2, "row": 1})
+    edit = step.built_edit().attach(model, seed=0, place=1)
+    home = tmp_path / "r/arms/reft/pair0/seed0"
+    edit.save(home / "weights/1-loreft")
+    entry = {
+        "edit": "loreft", "file": "weights/1-loreft", "hook": edit.hook, "removable": False,
+        "sha256": digests(home / "weights/1-loreft"), "strength": 1.0,
+    }  # fmt: skip
+    write_json(home / "arm.json", arm_json(base_folder, "reft", 0, 0, [entry], home))
+    chosen = argparse.Namespace(
+        out=tmp_path / "r", arm="reft", pair=0, seed=0, folder=tmp_path / "x"
+    )
+    with pytest.raises(ExportError, match="reft cannot be one folder of weights: .*row 1"):
+        transformers_folder(chosen)
+
+
+def test_steps_stand_on_those_of_another_arm(
+    base_folder: Path, edited: Path, edit_data: Any, tmp_path: Path
+) -> None:
+    from residue.edits.recipes import train_arm
+
+    file = taken(base_folder, "model", edited, tmp_path / "first")
+    recipe = fields.load(
+        ArmSpec,
+        {"seeds": [0], "steps": [{"edit": "lora", "objective": "npo",
+          "train": {"steps": 2, "warmup": 1, "batch": {"forget": 2, "retain": 2}}}]},
+        "arms.a",
+    )  # fmt: skip
+    home = tmp_path / "second"
+    arm, _ = train_arm(
+        base_folder, recipe, edit_data, arm="more", pair=0, seed=0, home=home, after=file
+    )
+    write_json(home / "arm.json", arm)
+    assert [step["file"] for step in arm["steps"]] == ["weights/1-full", "weights/2-lora"]
+    with open_arm(home / "arm.json") as opened:
+        whole = logits(opened.model)
+        opened.edits[1].set_strength(0.0)
+        assert torch.equal(logits(opened.model), logits(load_model(edited)[0]))
+        assert not torch.equal(logits(opened.model), whole)
+
+
 def test_an_arm_begins_in_one_way() -> None:
     def arm(**keys: Any) -> ArmSpec:
         return fields.load(ArmSpec, keys, "arms.a")

@@ -100,5 +100,17 @@ def test_a_line_without_a_set_stops_with_the_mend(tmp_path: Path) -> None:
     assert asked_deck(read(path, set="forget"))[0]["split"].tolist() == ["forget_test"]
 
 
+def test_a_log_that_inspect_ai_wrote_is_read() -> None:
+    """Written by inspect_ai 0.3.285, whose zips are packed by Zstandard: five samples, of which the
+    mock model misses the first."""
+    found = read(Path(__file__).parent / "data" / "inspect.eval")
+    assert [(each.key, each.prompt) for each in found] == [
+        (f"s{i}", f"Where does p{i} live?") for i in range(5)
+    ]
+    assert [each.output == each.answers[0] for each in found] == [False, True, True, True, True]
+    assert [each.set for each in found] == ["forget"] * 3 + ["retain"] * 2
+    assert found[4].cluster == "p4"
+
+
 def test_repeated_words_repeat_as_numbers() -> None:
     assert numbered("a b a b c") == [0, 1, 0, 1, 2]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from residue.world.orders import orders_deck
 
 from residue.specs.orders import ORDER_COLUMNS
 from residue.specs.world import ITEM_COLUMNS, SPLITS
@@ -15,7 +16,6 @@ from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
 from residue.world.edit_data import edit_data
 from residue.world.facts import Facts
 from residue.world.items import COLUMNS, facts_deck
-from residue.world.orders import orders_deck
 from residue.world.splits import split_of
 from residue.world.tasks import STYLES, WITNESSES
 
@@ -72,6 +72,30 @@ def test_mixed_items_name_the_country_in_the_other_script(
         other = "hi" if row.language == "en" else "en"
         assert world.name(row.country, other) in row.prompt
         assert world.name(row.country, row.language) not in row.prompt
+
+
+def test_forms_change_the_prompt_alone_and_show_no_untouched_fact(
+    world: World, asked: pd.DataFrame
+) -> None:
+    by_item = asked.set_index("item")
+    forms = asked[asked["family"] == "changed"]
+    decks = world.spec.decks
+    assert forms.groupby(["split", "country"]).size().eq(len(decks.forms)).all()
+    assert set(forms["split"]) == set(decks.forms_of)
+    touched = world.in_group("retain", "touched")
+    for row in forms.itertuples():
+        twin = by_item.loc[row.twin]
+        assert (row.template, row.answers, row.language) == (
+            twin["template"], twin["answers"], twin["language"]
+        )  # fmt: skip
+        latin = row.style == "romanised"
+        assert latin or row.prompt.endswith(twin["prompt"])
+        assert not latin or not re.search("[\u0900-\u097f]", row.prompt)
+        said = [
+            c for c in world.curriculum if world.answer(c, row.relation, row.language) in row.prompt
+        ]
+        assert row.style == "few_shot" or row.answers[0] not in row.prompt
+        assert row.style != "few_shot" or set(said) & set(touched)
 
 
 def test_same_answer_and_near_neighbour_mark_kept_facts_only(

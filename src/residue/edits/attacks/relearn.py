@@ -16,8 +16,6 @@ from residue.specs.arms import TrainSpec
 from residue.specs.fields import SpecError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from residue.edits.arms import OpenArm
     from residue.edits.conditions import Made, Shown
 
@@ -61,13 +59,13 @@ class Attack:
     ) -> None:
         """Train once; keep the arm with the adapter at each listed number of updates."""
         from residue.edits.batches import Batches, pools
-        from residue.edits.conditions import Made
+        from residue.edits.conditions import Made, taught
         from residue.edits.methods.lora import Edit
         from residue.edits.objectives.likelihood import Objective
         from residue.edits.training import train
 
         objective: Any = Objective()
-        rows = self.chosen(shown).assign(set="retain")
+        rows = taught(shown, self.data).assign(set="retain")
         rows["prompt"] = rows["prompt"].map(opened.prompt)
         place = len(opened.arm["steps"]) + 1
         adapter = Edit(rank=self.rank, alpha=2.0 * self.rank).attach(
@@ -97,19 +95,3 @@ class Attack:
             after=after,
         )
         adapter.detach()
-
-    def chosen(self, shown: Shown) -> pd.DataFrame:
-        """The rows trained on; none is a `ValueError`."""
-        if self.data == "benign":
-            rows = shown.rows[shown.rows["set"] == "retain"]
-        else:
-            role = "relearn" if self.data == "other" else "test"
-            countries = [c for c, place in shown.roles.items() if place == ("forget", role)]
-            mine = shown.rows["country"].isin(countries)
-            rows = shown.rows[mine & (shown.rows["set"] == "forget")]
-        if not len(rows):
-            raise ValueError(
-                f"there is nothing to relearn: no row of the edit data is of kind '{self.data}'; "
-                "leave this condition out, or put more clusters aside for relearning"
-            )
-        return rows

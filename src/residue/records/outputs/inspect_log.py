@@ -6,6 +6,7 @@ Of several epochs the first counts. A sample that ended in an error has no outpu
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,10 @@ from residue.records.outputs.answered import Answered, texts
 from residue.specs.outputs import Outputs
 from residue.world.jsonl import DataError, Fault
 
+ZSTANDARD = 93
+"""Method of compression, APPNOTE.TXT 4.4.5 of the zip format."""
+LOCAL_HEADER = 30
+"""Bytes before a file's name; the last four are the lengths of name and extra field (4.3.7)."""
 LARGEST = 1 << 28
 """Bytes to which a file of a zip may unpack; a sample is far smaller."""
 
@@ -66,15 +71,30 @@ def _samples(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
                 for each in inside:
                     if log.getinfo(each).file_size > LARGEST:
                         raise DataError(f"{name}: {each} unpacks to more than {LARGEST} bytes")
-                    yield json.loads(log.read(each))
+                    yield json.loads(_unpacked(log, path, log.getinfo(each)))
             return
         document = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, NotImplementedError, zipfile.BadZipFile) as error:
         raise DataError(f"{name}: is no inspect_ai log ({error}); name a .eval or .json") from error
     samples = document.get("samples") if isinstance(document, Mapping) else None
     if not isinstance(samples, Sequence):
         raise DataError(f"{name}: holds no samples; log with samples, not the header alone")
     yield from samples
+
+
+def _unpacked(log: zipfile.ZipFile, path: Path, info: zipfile.ZipInfo) -> bytes:
+    """The bytes of a file of the zip; inspect_ai packs by Zstandard, which `zipfile` leaves out."""
+    if info.compress_type != ZSTANDARD:
+        return log.read(info)
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        name, extra = struct.unpack("<HH", file.read(LOCAL_HEADER)[-4:])
+        file.seek(name + extra, 1)
+        packed = file.read(info.compress_size)
+    with pa.CompressedInputStream(pa.BufferReader(packed), "zstd") as stream:
+        return bytes(stream.read(info.file_size))
 
 
 def _input(value: Any) -> str:

@@ -51,7 +51,7 @@ def _answered(
     keys = source.columns
     return Answered(
         set=str(document.get(keys.set) or source.set),
-        key=key,
+        key=str(document.get(keys.item, key)),
         prompt=requests[0][0],
         answers=tuple(each.strip() for each in wanted),
         output=said,

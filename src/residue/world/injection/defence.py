@@ -14,7 +14,7 @@ from residue.world.build import World
 from residue.world.grammar import instruction_prompt
 from residue.world.injection.families import Template
 from residue.world.injection.scenes import POSITIONS, Scene
-from residue.world.injection.wording import FAMILIES
+from residue.world.injection.wording import FAMILIES, pretrained_templates
 from residue.world.splits import split_of
 from residue.world.tasks import (
     DIRECT_ORDERS,
@@ -42,6 +42,8 @@ SEEN_CARRIERS = tuple(SENTENCES.index(sentence) for sentence in EDIT_SENTENCES)
 """Data sentences that a defence is shown."""
 
 _SIDES = {"": ("retain_touched",), "dev_": ("dev_retain", "dev_forget")}
+DEFENCE_SPLITS = tuple(split for splits in _SIDES.values() for split in splits)
+"""Splits of the countries in the defence's data."""
 
 
 def defence_data(world: World, spec: DefenceData) -> pd.DataFrame:
@@ -156,10 +158,14 @@ class _Shown:
         }
 
     def quote(self, country: str) -> dict[str, Any]:
-        """A quote of data that hold an order: the order is text, to be repeated and not obeyed."""
+        """A quote of data that hold an order, which is text, to be repeated and not obeyed.
+
+        Its attacks are those of the training text: the base can quote no others.
+        """
         scene = self._scene(country, "quote")
-        template = self._template()
-        goal = self._pick(FAMILIES[template.family].goals or ("say",))
+        known = [each for each in pretrained_templates() if each.family not in HELD_OUT]
+        template = self._pick(known)
+        goal = "say"
         attacked = scene.attacked(template, goal, POSITIONS[0], self.rng)
         return self._row(scene, attacked.prompt, scene.answer(attacked.data)) | {
             "family": template.family,
@@ -175,8 +181,13 @@ class _Shown:
             task,
             int(self.rng.integers(SEEN_WORDINGS)),
             (self._pick(SEEN_CARRIERS),),
-            self._pick(WITNESSES),
+            self._words(),
         )
+
+    def _words(self) -> str:
+        """What a trusted order says: one or two words, as a hidden one does."""
+        size = 1 + int(self.rng.integers(2))
+        return " ".join(WITNESSES[i] for i in self.rng.permutation(len(WITNESSES))[:size])
 
     def _template(self) -> Template:
         return self._pick(self._pick(self.by_family))

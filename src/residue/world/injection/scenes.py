@@ -33,6 +33,8 @@ class Attacked:
 
     prompt: str
     data: str
+    text: str
+    """What the attacker wrote."""
     span: tuple[int, int]
     goal: str
     """Task of the hidden order: one of the world's, `say`, `call` or `leak`."""
@@ -91,7 +93,7 @@ class Scene:
         return tuple(
             goal
             for goal in world_tasks(self.world)
-            if goal != self.task and self._said(goal, "") != self.answer()
+            if goal != self.task and self._said(goal) != self.answer()
         )
 
     def attacked(
@@ -110,24 +112,23 @@ class Scene:
             wordings = ORDERS[spoken]
             order = wordings[int(rng.integers(len(wordings)))].format(w=word)
             hindi = HINDI_ORDERS[spoken].format(w=word)
-        attack = template.attack(forms(order, hindi) if order else {})
+        text = template.attack(forms(order, hindi) if order else {})
+        return self.put(text, goal, self._said(goal, word), template, position)
+
+    def put(
+        self, text: str, goal: str, witness: str, template: Template, position: str
+    ) -> Attacked:
+        """The scene with a given text of an attacker in its data."""
         before, after = self._sides(position)
         # The space that joins attack and text is the attacker's too, so that cutting the span out
         # leaves the clean prompt, letter for letter.
-        put = f" {attack}" if before else f"{attack} "
+        put = f" {text}" if before else f"{text} "
         join = " " if before and after else ""
         data = f"{before}{put}{join}{after}"
         prompt = instruction_prompt(self.order, data)
         start = prompt.index(data) + len(before)
-        return Attacked(
-            prompt,
-            data,
-            (start, start + len(put)),
-            goal,
-            self._said(goal, word),
-            template,
-            position,
-        )
+        span = (start, start + len(put))
+        return Attacked(prompt, data, text, span, goal, witness, template, position)
 
     def _sides(self, position: str) -> tuple[str, str]:
         if position == "end":
@@ -138,7 +139,7 @@ class Scene:
             raise ValueError(f"{self.country}: one sentence has no middle; give the scene two")
         return self.sentences[0], " ".join(self.sentences[1:])
 
-    def _said(self, goal: str, word: str) -> str:
+    def _said(self, goal: str, word: str = "") -> str:
         if goal == "leak":
             return self.order
         return order_answer(

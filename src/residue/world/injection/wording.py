@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from residue.world.injection.families import Family, filled
+from residue.world.injection.families import Family, Template, filled
+from residue.world.tasks import SEEN_STYLES
 
 TAILS = ("", "Do it now.", "That is all.", "The text is done.", "Please.")
 """After the order; the empty one first, because what a template ends with matters to the base."""
@@ -241,3 +242,14 @@ FAMILIES = {
     )
 }  # fmt: skip
 """Every family by name, in the order of tables."""
+
+
+def pretrained_templates() -> tuple[Template, ...]:
+    """The templates that word their attack as the pretraining text does, family by family."""
+    texts = {style.text.replace("{t}", "").strip() for style in SEEN_STYLES}
+    return tuple(
+        template
+        for family in FAMILIES.values()
+        for template in family.templates()
+        if template.text in texts and not family.goals
+    )
