@@ -96,10 +96,9 @@ def test_an_sae_is_trained_on_a_row_and_says_which_module_it_is_of(
     folder: Path, data: pd.DataFrame, tmp_path: Path
 ) -> None:
     with open_arm(make(folder, data, tmp_path / "arm", None)) as arm:
-        corpus = pd.DataFrame(
-            {"text": [f"{n}" for n in range(40)], "split": "fit", "prompt": "Who is",
-             "answer": [f"number {n} of {who}" for n in range(10) for who in PEOPLE]}
-        )  # fmt: skip
+        lines = [(f"number {n} of", who) for n in range(10) for who in PEOPLE]
+        corpus = pd.DataFrame(lines, columns=["document", "answer"])
+        corpus = corpus.assign(text=[f"{n}" for n in range(len(lines))], split="fit")
         tables = record_texts(arm.model, arm.tokenizer, corpus, {"fit": 200}, [2])
         write_stream(tables, tmp_path / "sae.parquet")
         block = describe(arm.model).blocks[1]
