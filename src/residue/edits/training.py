@@ -305,7 +305,7 @@ def _key(
     digest = hashlib.sha256(canonical(settings).encode())
     for batch in planned:
         digest.update(repr(sorted(batch.items())).encode())
-    digest.update(run.optimiser.flat.cpu().numpy().tobytes())
+    digest.update(run.optimiser.flat.float().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
