@@ -171,6 +171,10 @@ class StepSpec:
         kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
         return getattr(kind, "DATA", "") == DEFENCE
 
+    def is_defence(self) -> bool:
+        """Whether the step is made against hidden orders; an edit without training says so."""
+        return self.defends() or getattr(self.built_edit(), "DATA", "") == DEFENCE
+
     def built_edit(self) -> Any:
         """The `Edit` of the named file, with its options."""
         return built("edit", EDITS, "Edit", self.edit)
@@ -322,15 +326,20 @@ def default_arms() -> dict[str, ArmSpec]:
 
 
 def own_arms(arms: Mapping[str, ArmSpec]) -> dict[str, ArmSpec]:
-    """The arms of a run on users' data, which hold no hidden orders: the default story without its
-    defence; `SpecError` for a defence that the config names."""
-    defences = [name for name, arm in arms.items() if any(step.defends() for step in arm.steps)]
-    if defences and arms != default_arms():
-        raise SpecError(
-            f"arms.{defences[0]}",
-            "is a defence, and users' data hold no hidden orders to train it on; leave it out.",
-        )
-    return {name: arm for name, arm in arms.items() if name not in defences}
+    """The arms of a run on users' data, which hold nothing that a defence could be shown: the
+    default's is left out, and one that users name is an error."""
+    default = default_arms()
+    kept = {}
+    for name, arm in arms.items():
+        if not any(step.defends() for step in arm.steps):
+            kept[name] = arm
+        elif arm != default.get(name):
+            raise SpecError(
+                f"arms.{name}.steps",
+                "has an objective that is shown hidden orders of the embedded world, which users' "
+                "data lack; name another objective.",
+            )
+    return kept
 
 
 def _computed(edit: str) -> ArmSpec:
