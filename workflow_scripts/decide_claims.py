@@ -9,4 +9,4 @@ from residue.specs.headlines import HeadlineSpec
 with stage.open() as job:
     estimates = read_parquet(job.input("estimates"))
     specs = job.specs("claims", ClaimSpec), job.specs("headlines", HeadlineSpec)
-    job.write_parquet("claims", claims(estimates, *specs))
+    job.write_parquet("claims", claims(estimates, *specs, job.part("defences")))

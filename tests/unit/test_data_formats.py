@@ -32,6 +32,7 @@ from residue.lens.table import SCHEMA as TABLE
 from residue.lens.witness import skipped
 from residue.measure.known import find_known
 from residue.measure.language_id.trial import trial
+from residue.measure.references import tried
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
@@ -39,9 +40,14 @@ from residue.models.layouts import LAYOUTS
 from residue.records.outputs.tables import VALUES
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
+from residue.report.attacks import Attacks
+from residue.report.certificate import certificate
 from residue.report.claims import claims
 from residue.report.depth import depth_table
+from residue.report.escapes import escapes
 from residue.report.estimates import estimates
+from residue.report.injection import injection_table
+from residue.report.judging import confusion
 from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
 from residue.representation.selection import score_rows
@@ -49,6 +55,7 @@ from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.conditions import StressSpec
 from residue.specs.depth import DepthSpec
+from residue.specs.injection import InjectionSpec
 from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.meta import MetaSpec
 from residue.specs.orders import DefenceData
@@ -168,6 +175,11 @@ def tables() -> dict[str, pd.DataFrame]:
         )
         for arm in ("base", "oracle")
     }  # fmt: skip
+    asked = measure_all(
+        {"generations": said(orders, knows=True)},
+        orders, ["orders_obeyed", "right_under_attack"], arm="base", pair=0, seed=0,
+    )  # fmt: skip
+    attacks = Attacks(asked, orders, InjectionSpec(), StatisticsSpec())
     known = find_known(runs["base"], facts, KnownSpec()).assign(pair=0)
     estimands = {n: default_estimands()[n] for n in ("forget_vs_oracle", "retain_vs_base")}
     measured = pd.concat(runs.values(), ignore_index=True)
@@ -209,6 +221,12 @@ def tables() -> dict[str, pd.DataFrame]:
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
         ),
+        "injection": injection_table(attacks, {}, StatisticsSpec()),
+        "certificate": certificate(attacks, StatisticsSpec()),
+        "judge": confusion(
+            tried(ROOT / "data" / "judge_references.jsonl", orders), StatisticsSpec()
+        ),
+        "escapes": escapes("base", 0, 0, said(orders, knows=False), orders, 2),
         "meta": meta_table(
             measured,
             measured.iloc[:0],
@@ -246,6 +264,10 @@ def tables() -> dict[str, pd.DataFrame]:
         "claims",
         "recovery",
         "meta",
+        "injection",
+        "certificate",
+        "judge",
+        "escapes",
     ],
 )
 def test_tables_have_the_documented_columns(
@@ -296,8 +318,9 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
 
     history = pd.DataFrame({"step": [1]})
     monkeypatch.setattr(recipes, "open_model", lambda *_, **__: (None, None))
-    monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
-    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
+    monkeypatch.setattr(recipes, "fed_by", lambda *_: None)
+    monkeypatch.setattr(recipes.Shown, "targets", lambda *_: [])
+    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history, None))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
     nothing = pd.DataFrame({"prompt": []})
     arm, _ = recipes.train_arm(
