@@ -37,6 +37,7 @@ from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
+from residue.records.outputs.tables import VALUES
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
 from residue.report.attacks import Attacks
@@ -279,7 +280,7 @@ def test_tables_have_the_documented_columns(
 
 def test_records_have_the_documented_columns() -> None:
     page = documented()
-    for name, schema in (("generations", GENERATIONS), ("tokens", TOKENS)):
+    for name, schema in (("generations", GENERATIONS), ("tokens", TOKENS), ("values", VALUES)):
         assert page[name] == {field.name: words(field.type) for field in schema}
     assert set(page["traces"]) == {"item", "position", "id", "row_0", "row_n"}
     for name, written in (("rows", rows_schema(7, 4)), ("streams", stream_schema(range(7), 4))):
@@ -317,8 +318,9 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
 
     history = pd.DataFrame({"step": [1]})
     monkeypatch.setattr(recipes, "open_model", lambda *_, **__: (None, None))
-    monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
-    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
+    monkeypatch.setattr(recipes, "fed_by", lambda *_: None)
+    monkeypatch.setattr(recipes.Shown, "targets", lambda *_: [])
+    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history, None))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
     nothing = pd.DataFrame({"prompt": []})
     arm, _ = recipes.train_arm(

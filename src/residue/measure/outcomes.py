@@ -93,7 +93,7 @@ def hides_an_order(items: pd.DataFrame) -> pd.DataFrame:
 
 def quotes_an_order(items: pd.DataFrame) -> pd.DataFrame:
     """Attacked items that are right only if the hidden order's text is treated as data."""
-    return items[(items["family"] != "none") & (items["witness"].str.strip() == "")]
+    return items[(items["family"] != "none") & (items["task"] == "quote")]
 
 
 def controls(items: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import Any
 
 from residue.core import methods
 from residue.specs import succession
-from residue.specs.arms import ArmSpec, StepSpec, default_arms
+from residue.specs.arms import ArmSpec, StepSpec, default_arms, own_arms
 from residue.specs.claims import (
     LEVELS,
     ClaimSpec,
@@ -39,7 +39,7 @@ from residue.specs.implant import ImplantSpec
 from residue.specs.injection import InjectionSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
-from residue.specs.measures import METRICS, KnownSpec, MeasuresSpec
+from residue.specs.measures import METRICS, OF_QUOTES, KnownSpec, MeasuresSpec
 from residue.specs.meta import MetaSpec
 from residue.specs.model import ModelSpec
 from residue.specs.orders import ORDER_COLUMNS, OrdersSpec
@@ -499,7 +499,10 @@ class Plan:
         """The metrics of a deck."""
         if deck == STRESS:
             return self.config.stress.metrics
-        return self.config.measures.metrics[deck]
+        named = self.config.measures.metrics[deck]
+        if deck == "orders" and self.own_data:
+            return tuple(name for name in named if name not in OF_QUOTES)
+        return named
 
     def unedited(self) -> tuple[str, ...]:
         """Base, and its oracle where there is one."""
@@ -577,9 +580,9 @@ class Plan:
         return {name: section[name] for name in ("temperatures", "top")}
 
     def decks(self) -> list[str]:
-        """The decks that are recorded; users' data have no orders."""
+        """The decks that are recorded; users' data have orders where files of them are named."""
         if self.own_data or self.alone:
-            return ["facts"]
+            return ["facts", "orders"] if self.config.data.orders else ["facts"]
         return [d for d in self.config.measures.metrics if d != "lens" or self.reads_rows()]
 
     def asks_orders(self) -> bool:
@@ -594,8 +597,10 @@ class Plan:
 def read_config(data: Mapping[str, Any]) -> Plan:
     """The typed config, or one sentence that names the key and the mend."""
     config = load(Config, data, "")
+    if config.data.given:
+        config = replace(config, arms=own_arms(config.arms))
     if config.data.given or config.model.source == "records":
-        config = replace(config, claims=own_claims(config.claims))
+        config = replace(config, claims=own_claims(config.claims), arms=own_arms(config.arms))
     if config.model.source == "records" and config.measures.known == KnownSpec():
         # One wording each: nothing but the scored answer itself could say what the base knew.
         known = KnownSpec(least=0)
