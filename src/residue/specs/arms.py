@@ -173,8 +173,7 @@ class StepSpec:
 
     def is_defence(self) -> bool:
         """Whether the step is made against hidden orders; an edit without training says so."""
-        computed = getattr(self.built_edit(), "DATA", EDIT_DATA)
-        return DEFENCE_DATA in (self.fed_from(), computed)
+        return self.defends() or getattr(self.built_edit(), "DATA", "") == DEFENCE
 
     def built_edit(self) -> Any:
         """The `Edit` of the named file, with its options."""

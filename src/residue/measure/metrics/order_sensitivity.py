@@ -1,4 +1,4 @@
-"""Share of other trusted orders on the same data under which the model is right here and there: does
+"""Share of other trusted orders on the same data under which the model is right, as here: does
 the reply follow the order?
 
 Of a clean item, over the clean items with the same country and data but other accepted answers. A
