@@ -51,7 +51,9 @@ rule estimate_injection:
     resources:
         gpu=0,
     params:
-        spec=spec_of("statistics", "injection", runs=[list(run) for run in PLAN.modelled()]),
+        spec=spec_of(
+            "statistics", "injection", runs=[list(run) for run in PLAN.modelled()]
+        ),
         code=code_of("estimate_injection"),
         io=io_of,
     shell:

@@ -207,6 +207,8 @@ rule decide_claims:
             category="Tables",
             labels={"table": "Claims"},
         ),
+        markdown=f"{OUT}/tables/claims.md",
+        latex=f"{OUT}/tables/claims.tex",
     log:
         f"{OUT}/logs/decide_claims.log",
     benchmark:

@@ -103,6 +103,7 @@ def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[s
     )
     attainable = _attainable(slices, spec.kind)
     inside, outside = zip(*(_p(row, allowed) for row in slices), strict=True)
+    known = [p for p in outside if not math.isnan(p)]
     row, verdict = slices[worst], verdicts[worst]
     return {
         **{column: row[column] for column in _TAKEN},
@@ -113,8 +114,9 @@ def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[s
         "margin_reason": spec.margin_reason,
         "attainable": attainable,
         "family": spec.family,
-        "p": max(inside),
-        "p_against": min(1.0, len(slices) * min(outside)),
+        # A slice without p may be false, so it hinders support; it hinders no refutation.
+        "p": math.nan if any(map(math.isnan, inside)) else max(inside),
+        "p_against": min(1.0, len(slices) * min(known)) if known else math.nan,
         "verdict": verdict.verdict,
         "reason": _reason(verdict, row, spec, attainable, len(slices)),
     }

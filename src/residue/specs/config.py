@@ -530,7 +530,8 @@ class Plan:
 
     def tested(self) -> list[str]:
         """The arms whose rows are tested; none without an oracle, which has to give the level."""
-        return self.arms() if "oracle" in self.unedited() else []
+        modelled = dict.fromkeys(arm for arm, _, _ in self.modelled())
+        return list(modelled) if {"base", "oracle"} <= set(modelled) else []
 
     def tests(self, *parts: str) -> dict[str, Any]:
         """The named keys of the tests."""
@@ -545,8 +546,13 @@ class Plan:
         """The arms of the causal picture, the base first."""
         if not self.tests_orders():
             return []
-        named = self.config.tests.graph.arms or tuple(self.config.arms)[:1]
-        return list(dict.fromkeys(["base", *named]))
+        edited = [arm for arm in self.tested() if arm not in UNEDITED]
+        return list(dict.fromkeys(["base", *(self.config.tests.graph.arms or edited[:1])]))
+
+    def graph(self) -> dict[str, Any]:
+        """What the picture of one arm depends on: not which others are drawn."""
+        graph: dict[str, Any] = self.section("tests")["graph"]
+        return {name: value for name, value in graph.items() if name != "arms"}
 
     def patching(self) -> dict[str, Any]:
         """What patching one arm depends on: not which others are, and the languages by name."""
