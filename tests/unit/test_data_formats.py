@@ -43,6 +43,7 @@ from residue.report.depth import depth_table
 from residue.report.estimates import estimates
 from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
+from residue.report.relearning import relearning_table
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
@@ -205,6 +206,26 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "estimates": made,
         "claims": claims(made, sentences),
+        "relearning": relearning_table(
+            pd.DataFrame(
+                {
+                    "estimand": ["lens_recall"],
+                    "arm": ["npo"],
+                    "condition": ["plain"],
+                    "seed_values": [[0.4, 0.5]],
+                }
+            ),
+            pd.DataFrame(
+                {
+                    "attack": "relearn",
+                    "arm": "npo",
+                    "measure": ["recovery", "area"],
+                    "condition": ["plain", "relearn_9"],
+                    "seed_values": [[0.0, 0.1], [0.5, 0.7]],
+                }
+            ),
+            StatisticsSpec(),
+        ),
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
         ),
@@ -244,6 +265,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "final_predictions",
         "claims",
         "recovery",
+        "relearning",
         "meta",
     ],
 )
