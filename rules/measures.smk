@@ -220,7 +220,9 @@ rule decide_claims:
         gpu=0,
     params:
         spec=spec_of(
-            claims=PLAN.listed("claims"), headlines=PLAN.listed("headlines")
+            claims=PLAN.listed("claims"),
+            headlines=PLAN.listed("headlines"),
+            defences=PLAN.defences(),
         ),
         code=code_of("decide_claims"),
         io=io_of,

@@ -10,7 +10,7 @@ from residue.specs.headlines import HeadlineSpec
 with stage.open() as job:
     estimates = read_parquet(job.input("estimates"))
     specs = job.specs("claims", ClaimSpec), job.specs("headlines", HeadlineSpec)
-    decided = claims(estimates, *specs)
+    decided = claims(estimates, *specs, job.part("defences"))
     job.write_parquet("claims", decided)
     job.write_text("markdown", markdown(decided))
     job.write_text("latex", latex(decided))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from report_tables import claim_table, estimate_table
 
@@ -12,6 +13,8 @@ from residue.report import drawing, figures
 from residue.report.page import INSTRUMENT_CHECK, Page, build, metric_titles
 from residue.report.scorecard import scorecard_text
 from residue.report.sections.method import FORMULAS
+from residue.report.tests import COLUMNS as TESTS
+from residue.report.tests import blank, with_multiplicity
 from residue.report.words import attainable, interval, number, plural
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.report import ReportSpec
@@ -251,6 +254,22 @@ def test_ratio_is_centred_on_one_and_its_margin_is_a_factor() -> None:
     assert zero is not None
     assert left is not None
     assert zero[1] == left[1] == "100.0"
+
+
+def test_the_section_of_tests_says_what_is_not_shown_and_why() -> None:
+    lines = [
+        blank("readout_excess", "none", "npo", row=row, effect=0.4, low=0.3, high=0.5, level=0.95,
+              margin=0.15, power=0.8, detectable=0.14, n=60, n_clusters=30, n_seeds=3,
+              decision=decision, reason="the base <is> not detected")
+        for row, decision in ((0, "not shown"), (1, "dependent"))
+    ]  # fmt: skip
+    lines.append(blank("order_shift", "none", "npo", effect=0.9, low=0.8, high=1.0, margin=0.1,
+                       n=60, n_clusters=30, decision="dependent"))  # fmt: skip
+    tests = with_multiplicity(pd.DataFrame(lines, columns=list(TESTS)))
+    made = build(a_page(tests=tests), ReportSpec())
+    assert made.count("not shown</span>") == 1
+    assert "the base &lt;is&gt; not detected" in made
+    assert "Independence: is it gone" not in build(a_page(), ReportSpec())
 
 
 def test_every_default_metric_has_a_title_a_unit_and_a_formula() -> None:

@@ -14,6 +14,7 @@ from residue.report.words import (
     KINDS,
     MARKS,
     attainable,
+    held_against,
     interval,
     is_difference,
     margin,
@@ -57,7 +58,8 @@ def _article(name: str, rows: list[Row], page: Page) -> str:
     kind, statistic = str(rows[0]["kind"]), str(rows[0]["statistic"])
     bound = margin(rows[0]["margin"], kind, statistic)
     why = (
-        f'<p class="small">{_role(rows)} Margin {bound} of the {escape(rows[0]["reference"])} '
+        f'<p class="small">{_role(rows)} Margin {bound}'
+        f"{escape(held_against(rows[0]['reference']))} "
         f"({escape(KINDS[kind][1])}). {escape(rows[0]['margin_reason'])}</p>"
     )
     body = f"{why}{_forest(rows, page)}{_picture(rows[0], page)}"
@@ -102,8 +104,10 @@ def _forest(rows: list[Row], page: Page) -> str:
         if row["estimate"] == row["estimate"]:
             drawn = strip(span, points, zone, centre, str(row["verdict"]), reach=reach)
         lines.append(_line(row, drawn, page))
-    head = ("Model", "Verdict", f"Against the {escape(first['reference'])}", "Difference", "p",
-            "Counts", "Why")  # fmt: skip
+    level = first["reference"] == "none"
+    against = "Interval" if level else f"Against the {escape(first['reference'])}"
+    number_of = "Level" if level else "Difference"
+    head = ("Model", "Verdict", against, number_of, "p", "Counts", "Why")
     return f'<div class="forest">{table(head, lines)}</div>'
 
 

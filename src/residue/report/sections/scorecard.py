@@ -11,6 +11,7 @@ from residue.report.page import Page, edits
 from residue.report.rows import records
 from residue.report.words import (
     MARKS,
+    held_against,
     interval,
     is_difference,
     margin,
@@ -110,12 +111,7 @@ def _under(row: Row, condition: str) -> str:
         return "all parts together"
     where = "" if condition == "plain" else f"after {escape(plain_name(condition))}<br>"
     bound = margin(row["margin"], str(row["kind"]), str(row["statistic"]))
-    return where + bound + against(row)
-
-
-def against(row: Row) -> str:
-    """`` of oracle``; nothing for a level, which is compared with its limit alone."""
-    return "" if row["reference"] in ("", "none") else f" of {escape(row['reference'])}"
+    return f"{where}{bound}{escape(held_against(row['reference']))}"
 
 
 def _line(
