@@ -59,7 +59,8 @@ def test_no_number_stands_alone(project: Path) -> None:
 def test_claims_follow_from_their_intervals(project: Path) -> None:
     claims = pd.read_parquet(project / OUT / "tables/claims.parquet")
     assert set(claims["claim"]) == {
-        "forgets", "keeps", "no_language_leak", "stays_forgotten", "not_hidden",
+        "forgets", "keeps", "no_language_leak", "stays_forgotten", "not_hidden", "gone_inside",
+        "ignores_orders",
     }  # fmt: skip
     assert set(claims["verdict"]) <= {"supported", "refuted", "inconclusive"}
     supported = claims[claims["verdict"] == "supported"]
