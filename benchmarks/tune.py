@@ -72,7 +72,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
         "train": {**LONGER, "learning_rate": 1e-3},
     },
 }
-"""Settings of the default arm `npo`; but for the first two, kept and made-up facts are held by KL."""
+"""Settings of the default arm; but for the first two, kept and made-up facts are held by KL."""
 
 
 def trial(

@@ -203,7 +203,7 @@ def default_arms() -> dict[str, ArmSpec]:
     )
     reft = StepSpec(
         edit={"name": "loreft", "rank": 32},
-        objective={"name": "npo", "beta": 3.0, "retain_weight": 6.0},
+        objective={"name": "npo", "beta": 3.0, "retain_weight": 1.5, "retain": "kl"},
         train=TrainSpec(learning_rate=5e-3),
     )
     return {

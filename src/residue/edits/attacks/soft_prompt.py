@@ -29,7 +29,7 @@ class Attack:
     tokens: int = 8
     """Vectors; more can say more."""
     steps: int = 100
-    """Updates."""
+    """Updates of the vectors; more bring back more, up to what is there."""
     batch: int = 16
     """Items per update."""
     learning_rate: float = 1e-2
