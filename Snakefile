@@ -30,7 +30,7 @@ if PLAN.own_data:
 
     include: "rules/data.smk"
 
-else:
+elif not PLAN.alone:
 
     include: "rules/world.smk"
 
@@ -38,7 +38,9 @@ else:
 include: "rules/audit.smk"
 include: "rules/models.smk"
 include: "rules/edits.smk"
+include: "rules/memory.smk"
 include: "rules/records.smk"
+include: "rules/outputs.smk"
 include: "rules/representation.smk"
 include: "rules/streams.smk"
 include: "rules/selftest.smk"
@@ -47,8 +49,11 @@ include: "rules/sae.smk"
 include: "rules/lens.smk"
 include: "rules/lens_summaries.smk"
 include: "rules/measures.smk"
+include: "rules/tests.smk"
 include: "rules/conditions.smk"
 include: "rules/depth.smk"
+include: "rules/meta.smk"
+include: "rules/injection.smk"
 include: "rules/report.smk"
 
 

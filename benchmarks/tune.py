@@ -5,7 +5,9 @@
 Each objective gets the same number of trials, updates and items, with LoRA and one training seed
 that no shipped arm uses. A trial trains as an arm does and is judged by the dev facts of the edit
 data at its end: forget dev facts asked in other templates than those trained, and kept dev facts
-that no retain row shows. Chosen is the trial whose worse side is best. Nothing else is looked at.
+that no retain row shows. Chosen is the trial whose worse side is best. Defences are judged by the
+dev items of the defence data: chosen is the trial whose best look has the highest value. Nothing
+else is looked at.
 """
 
 from __future__ import annotations
@@ -18,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "tuning.md"
-MARKS = ("tuning", "settings")
-"""What stands between comments of these names in the document is written anew."""
+TABLES = ("tuning", "defences", "settings")
+"""Names of the tables between marks in that file."""
 SEED = 1000
 """Training seed of all trials; arms count theirs from 0."""
 STEPS = 80
@@ -58,6 +60,20 @@ TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
     ),
 }
 
+DEFENCES: dict[str, tuple[dict[str, Any], ...]] = {
+    "invariant": ({}, {"keep_weight": 3.0}),
+    "struq": ({}, {"keep_weight": 3.0}),
+    "secalign": ({}, {"keep_weight": 3.0}),
+    "infonce": ({}, {"keep_weight": 3.0}),
+    "triplet": ({}, {"keep_weight": 3.0}),
+    "contrastive": ({}, {"keep_weight": 3.0}),
+}
+"""Options that differ from their default."""
+BATCH = {"twin": 20, "keep": 20}
+SHOWN = ("dev_right", "dev_obeyed", "dev_clean", "dev_keep", "dev_bound", "best_value")
+INNER = ("retrieval", "rank")
+
+
 HELD: dict[str, Any] = {"name": "npo", "beta": 3.0, "retain": "kl"}
 LONGER = {"steps": 100, "batch": {"forget": 32, "retain": 64}}
 WIDE = {"name": "lora", "rank": 64, "alpha": 128.0}
@@ -73,6 +89,51 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
 }
 """Settings of the default arm; but for the first two, kept and made-up facts are held by KL."""
+
+
+def defence_trial(results: Path, name: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Train a defence once; its best look at the dev items, what it cost, or why it broke off."""
+    from residue.core.artifacts import read_parquet
+    from residue.edits.recipes import train_arm
+    from residue.edits.training import TrainingError
+    from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+
+    train = TrainSpec(steps=STEPS, batch=BATCH, choose="best")
+    step = StepSpec(objective={"name": name, **options}, train=train)
+    world = results / "world"
+    data = read_parquet(world / "edit_data.parquet"), read_parquet(world / "defence_data.parquet")
+    base = results / "models" / "pair0" / "base"
+    begun = time.process_time()
+    with tempfile.TemporaryDirectory() as home:
+        try:
+            _, history = train_arm(
+                base, ArmSpec(steps=(step,)), *data, arm=name, pair=0, seed=SEED, home=home
+            )
+        except TrainingError as error:
+            return {"name": name, "options": options, "fault": str(error)}
+    best = history[history["step"] == history["best_step"].dropna().iloc[-1]].iloc[0]
+    told = {key: float(best[key]) for key in (*SHOWN, *INNER) if key in best}
+    seconds = time.process_time() - begun
+    return {"name": name, "options": options, "seconds": seconds, "fault": "", **told}
+
+
+def defence_table(trials: list[dict[str, Any]]) -> str:
+    """The defences' trials as Markdown, chosen ones in bold."""
+    heads = ["right", "obeyed", "clean", "keep", "bound", "value", *INNER, "CPU-s"]
+    lines = [
+        f"| objective | options tried | {' | '.join(heads)} |",
+        "|---" * (len(heads) + 2) + "|",
+    ]
+    for name in dict.fromkeys(done["name"] for done in trials):
+        mine = [done for done in trials if done["name"] == name]
+        best = max(mine, key=lambda done: done.get("best_value", -2.0))
+        for done in mine:
+            told = ", ".join(f"{key} {value}" for key, value in done["options"].items())
+            mark = "**" if done is best else ""
+            numbers = [f"{done[key]:.3f}" if key in done else "–" for key in (*SHOWN, *INNER)]
+            numbers.append(f"{done['seconds']:.0f}" if "seconds" in done else "broke off")
+            lines.append(f"| `{name}` | {mark}{told or 'defaults'}{mark} | {' | '.join(numbers)} |")
+    return "\n".join(lines)
 
 
 def trial(
@@ -141,12 +202,12 @@ def table(trials: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def setting(results: Path, name: str, said: dict[str, Any]) -> dict[str, Any]:
-    """A trial of a setting of the default arm."""
-    objective = {"name": "npo", **said.get("objective", {})}
-    options = {key: value for key, value in objective.items() if key != "name"}
-    edit, train = said.get("edit", "lora"), said.get("train")
-    return {**trial(results, objective["name"], options, edit, train), "name": name}
+def setting(results: Path, name: str) -> dict[str, Any]:
+    """A trial of one of the `SETTINGS`."""
+    said = SETTINGS[name]
+    options = {key: value for key, value in said.get("objective", {}).items() if key != "name"}
+    done = trial(results, "npo", options, said.get("edit", "lora"), said.get("train"))
+    return {**done, "name": name}
 
 
 def settings_table(trials: list[dict[str, Any]]) -> str:
@@ -161,32 +222,36 @@ def settings_table(trials: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write(mark: str, made: str) -> None:
-    """Put a table between the comments of its name."""
-    text = OUTPUT.read_text(encoding="utf-8")
-    start, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
-    head, tail = text.partition(start)[0], text.partition(end)[2]
-    OUTPUT.write_text(f"{head}{start}\n{made}\n{end}{tail}", encoding="utf-8")
-
-
 def main() -> None:
     """Run every trial, print each, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", nargs="?", default="results", type=Path)
     parser.add_argument("--write", action="store_true", help="write docs/tuning.md")
-    parser.add_argument("--only", nargs="*", default=list(TRIALS), help="objectives")
+    parser.add_argument("--only", nargs="*", default=[*TRIALS, *DEFENCES], help="objectives")
+    parser.add_argument("--settings", action="store_true", help="those of the default arm too")
     arguments = parser.parse_args()
-    trials = []
+    done: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for name in arguments.only:
-        for options in TRIALS[name]:
-            trials.append(trial(arguments.results, name, options))
-            print(json.dumps(trials[-1]), flush=True)
-    settings = [setting(arguments.results, name, said) for name, said in SETTINGS.items()]
-    made = dict(zip(MARKS, (table(trials), settings_table(settings)), strict=True))
-    for mark, text in made.items():
-        print(text)
+        defends = name in DEFENCES
+        run, grid = (defence_trial, DEFENCES) if defends else (trial, TRIALS)
+        for options in grid[name]:
+            told = run(arguments.results, name, options)
+            print(json.dumps(told), flush=True)
+            done["defences" if defends else "tuning"].append(told)
+    if arguments.settings:
+        done["settings"] = [setting(arguments.results, name) for name in SETTINGS]
+    tables = {"tuning": table, "defences": defence_table, "settings": settings_table}
+    for name, trials in done.items():
+        if not trials:
+            continue
+        written = tables[name](trials)
+        print(written)
         if arguments.write:
-            write(mark, text)
+            start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+            text = OUTPUT.read_text(encoding="utf-8")
+            head, _, rest = text.partition(start)
+            _, _, tail = rest.partition(end)
+            OUTPUT.write_text(f"{head}{start}\n{written}\n{end}{tail}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -27,4 +27,5 @@ rule audit_world:
         launch.command("audit_world")
 
 
-ask("audit_world")
+if not PLAN.alone:  # nothing is shown to an edit here, so nothing can leak
+    ask("audit_world")

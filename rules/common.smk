@@ -1,19 +1,22 @@
 """Helpers of the other files: the typed config, the params of jobs, the files they need."""
 
+import os
 from pathlib import Path
 from time import time
 
 from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
-from residue.specs.arms import EDITS, OBJECTIVES
+from residue.specs.arms import DEFENCE_DATA, EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
+from residue.specs import fields
 from residue.specs.fields import SpecError
 from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part
 from residue.specs.measures import METRICS, OF_LANGUAGE
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
+from residue.specs.tests import METRICS as OF_TESTS
 from snakemake.exceptions import WorkflowError
 
 launch.prepare(workflow.basedir)
@@ -24,6 +27,8 @@ try:
 except SpecError as error:
     raise WorkflowError(shown(f"config: {error}")) from None
 OUT = PLAN.config.out
+if PLAN.config.model.offline:
+    os.environ["HF_HUB_OFFLINE"] = "1"  # the jobs' hub client reads it
 ENV = "../envs/residue.yaml"
 
 
@@ -79,9 +84,11 @@ def io_of(wildcards, input, output):
 
 # --- which files and which methods a job needs ---------------------------------------------
 
-FACTS = "data/facts.tsv"
+REAL_FACTS = "data/facts.tsv"
+FACTS = f"{OUT}/world/facts.tsv" if PLAN.invents else REAL_FACTS
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+DEFENCE_DATA = f"{OUT}/world/defence_data.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"
@@ -97,13 +104,15 @@ def deck_files():
 
 def fault_files():
     """What was wrong with users' files; the embedded world has none."""
-    return [FAULTS] if PLAN.own_data else []
+    return [FAULTS] if PLAN.own_data or PLAN.alone else []
 
 
 def tokenizer_files():
-    """The tokenizer: trained on the embedded world, or the local model's own with its config."""
+    """The tokenizer: trained on the embedded world, or the given model's own with its config."""
     if PLAN.config.model.source == "local":
         return local_files(PLAN.config.model.folder, "tokenizer*", "config.json")
+    if PLAN.config.model.source == "hub":
+        return [file for file in GIVEN_FILES if not file.endswith(".safetensors")]
     return [
         f"{OUT}/models/tokenizer/{name}"
         for name in ("tokenizer.json", "tokenizer_config.json")
@@ -122,6 +131,7 @@ def local_files(folder, *patterns):
     return found
 
 
+LOADED = ("*.json", "*.safetensors", "*.model")
 MODEL_FILES = (
     "config.json",
     "model.safetensors",
@@ -130,12 +140,23 @@ MODEL_FILES = (
 )
 
 
+GIVEN_FILES = [f"{OUT}/models/given/{name}" for name in MODEL_FILES]
+
+
+def base_folder_files():
+    """The files of the model that the user names."""
+    if PLAN.config.model.source == "hub":
+        return GIVEN_FILES
+    return local_files(PLAN.config.model.folder, *LOADED)
+
+
 def model_files_of(pair, role):
     """The files of base or oracle of a pair."""
     model = PLAN.config.model
-    if model.source == "local":
-        folder = model.folder if role == "base" else model.oracle_folder
-        return local_files(folder, "*.json", "*.safetensors", "*.model")
+    if model.given and not PLAN.config.implant.teach:
+        if role == "base":
+            return base_folder_files()
+        return local_files(model.oracle_folder, *LOADED)
     return [f"{OUT}/models/pair{pair}/{role}/{name}" for name in MODEL_FILES]
 
 
@@ -173,8 +194,7 @@ def head_files(pair, role):
 
 def has_own_head(arm):
     """Whether an edit of the arm changes norms or unembedding."""
-    steps = () if arm in UNEDITED else PLAN.config.arms[arm].steps
-    return any(step.changes_head() for step in steps)
+    return any(step.changes_head() for step in PLAN.steps_of(arm))
 
 
 def arm_head(wildcards):
@@ -196,10 +216,7 @@ def role_head(wildcards):
 def edit_methods(wildcards):
     """Method files that attach an arm's edits, and what an attack put on top of them."""
     condition = getattr(wildcards, "condition", PLAIN)
-    found = set()
-    if wildcards.arm not in UNEDITED:
-        steps = PLAN.config.arms[wildcards.arm].steps
-        found |= {(EDITS, step.edit["name"]) for step in steps}
+    found = {(EDITS, step.edit["name"]) for step in PLAN.steps_of(wildcards.arm)}
     if condition != PLAIN:
         attack = PLAN.config.conditions[PLAN.attack_of(condition)]
         found |= {(EDITS, name) for name in attack.built().EDITS}
@@ -235,10 +252,17 @@ def plain_jobs(runs):
     return [dict(zip(names, run)) | {"condition": PLAIN} for run in runs]
 
 
-RUNS = plain_jobs(PLAN.runs())
+RUNS = plain_jobs(PLAN.modelled())
+READ = [
+    run for run in plain_jobs(PLAN.runs()) if PLAN.outputs(run["arm"])
+]  # known by files of outputs alone
 EDITED = [run for run in RUNS if run["arm"] not in UNEDITED]
 PAIRS = [{"pair": pair} for pair in range(PLAN.config.pairs)]
-ROLES = [pair | {"role": role} for pair in PAIRS for role in PLAN.unedited()]
+ROLES = [
+    pair | {"role": role}
+    for pair in PAIRS
+    for role in ([] if PLAN.alone else PLAN.unedited())
+]
 ARMS = [{"arm": arm} for arm in PLAN.arms()]
 
 

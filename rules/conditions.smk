@@ -134,6 +134,30 @@ rule draw_recovery:
         launch.command("draw_recovery")
 
 
+rule relate_relearning:
+    """Whether what is read inside tells how fast a model relearns."""
+    input:
+        estimates=rules.estimate.output.estimates,
+        recovery=rules.estimate_recovery.output.recovery,
+    output:
+        relearning=f"{OUT}/tables/relearning.parquet",
+    log:
+        f"{OUT}/logs/relate_relearning.log",
+    benchmark:
+        f"{OUT}/benchmarks/relate_relearning.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of("statistics"),
+        code=code_of("relate_relearning"),
+        io=io_of,
+    shell:
+        launch.command("relate_relearning")
+
+
 if PLAN.attacks():
     ask(
         "attack_arm",
@@ -142,4 +166,4 @@ if PLAN.attacks():
             for arm, pair, seed, attack in PLAN.attacks()
         ],
     )
-    ask("build_stress_deck estimate_recovery draw_recovery")
+    ask("build_stress_deck estimate_recovery draw_recovery relate_relearning")

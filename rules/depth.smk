@@ -30,7 +30,7 @@ def depth_figures():
     if not PLAN.reads_rows():
         return []
     curves = [f"depth_{lens}" for lens in PLAN.config.depth.lenses]
-    traces = [f"trace_{arm}" for arm in PLAN.config.arms if PLAN.config.depth.traced]
+    traces = [f"trace_{arm}" for arm in PLAN.edited() if PLAN.config.depth.traced]
     return [f"{OUT}/report/figures/{name}.svg" for name in curves + traces]
 
 
@@ -202,7 +202,7 @@ rule draw_trace:
     benchmark:
         f"{OUT}/benchmarks/draw_trace/{{arm}}.tsv"
     wildcard_constraints:
-        arm=trained_arms(),
+        arm=edited_arms(),
     conda:
         ENV
     threads: 1

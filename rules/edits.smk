@@ -1,14 +1,46 @@
 """The edits: one job per arm, pair and training seed."""
 
 
-def trained_arms():
-    """Wildcard constraint: the arms of the config, never base or oracle."""
-    return "|".join(PLAN.config.arms) or "no-arms"
+def edited_arms(*trained):
+    """Wildcard constraint: the arms of the config, never base or oracle; of those that are trained
+    here (True) or made by others (False), or of all."""
+    chosen = trained or (True, False)
+    found = [name for name, arm in PLAN.edited().items() if arm.trained in chosen]
+    return "|".join(found) or "no-arms"
 
 
 def recipe_of(wildcards):
     """The steps of one arm; the list of its seeds is no part of what one seed depends on."""
     return {"steps": PLAN.section("arms")[wildcards.arm]["steps"]}
+
+
+def arm_before(wildcards):
+    """The arm on whose steps an arm stands, and its weights."""
+    arm = PLAN.before(wildcards.arm, int(wildcards.seed))
+    if arm is None:
+        return []
+    home = f"{OUT}/arms/{arm[0]}/pair{wildcards.pair}/seed{arm[1]}"
+    return [f"{home}/arm.json", f"{home}/weights"]
+
+
+def files_of_others(wildcards):
+    """The files of a model or adapter that others made."""
+    arm = PLAN.config.arms[wildcards.arm]
+    folder = arm.folder(int(wildcards.seed))
+    patterns = ("*.json", "*.safetensors", "*.model")
+    found = sorted(
+        str(file) for pattern in patterns for file in Path(folder).glob(pattern)
+    )
+    kind, named = (
+        ("adapter", "adapter_config.json") if arm.adapter else ("model", "config.json")
+    )
+    weights = [file for file in found if file.endswith(".safetensors")]
+    if f"{Path(folder, named)}" not in found or not weights:
+        raise WorkflowError(
+            f"config: arms.{wildcards.arm}.{kind}: '{folder}' holds no {named} with safetensors "
+            "beside it; name the folder, and save pickled weights (.bin) as safetensors first."
+        )
+    return found
 
 
 def training_methods(wildcards):
@@ -43,12 +75,21 @@ def arm_saes(wildcards):
     ]
 
 
+def arm_defence(wildcards):
+    """Twins and items to keep, for arms with an objective that is fed from them."""
+    steps = PLAN.config.arms[wildcards.arm].steps
+    needed = any(step.fed_from() == DEFENCE_DATA for step in steps)
+    return f"{OUT}/world/defence_data.parquet" if needed else []
+
+
 rule train_arm:
     input:
         model=base_files,
         edit_data=EDIT_DATA,
+        defence=arm_defence,
         layers=arm_layers,
         saes=arm_saes,
+        after=arm_before,
     output:
         weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
         history=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/history.parquet",
@@ -58,18 +99,45 @@ rule train_arm:
     benchmark:
         f"{OUT}/benchmarks/train_arm/{{arm}}-pair{{pair}}-seed{{seed}}.tsv"
     wildcard_constraints:
-        arm=trained_arms(),
+        arm=edited_arms(True),
     conda:
         ENV
     threads: 1
     resources:
         gpu=gpu(),
     params:
-        spec=spec_of(arm=recipe_of),
+        spec=spec_of(arm=recipe_of, load=PLAN.load()),
         code=code_of("train_arm", named=training_methods),
         io=io_of,
     shell:
         launch.command("train_arm")
+
+
+rule adopt_edit:
+    """A model or an adapter that others made, as an arm of one step."""
+    input:
+        model=base_files,
+        given=files_of_others,
+    output:
+        weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),
+        arm=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/arm.json",
+    log:
+        f"{OUT}/logs/adopt_edit/{{arm}}-pair{{pair}}-seed{{seed}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/adopt_edit/{{arm}}-pair{{pair}}-seed{{seed}}.tsv"
+    wildcard_constraints:
+        arm=edited_arms(False),
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(kind=lambda wildcards: PLAN.config.arms[wildcards.arm].kind),
+        code=code_of("adopt_edit", named=edit_methods),
+        io=io_of,
+    shell:
+        launch.command("adopt_edit")
 
 
 rule describe_arm:
@@ -87,7 +155,7 @@ rule describe_arm:
     benchmark:
         f"{OUT}/benchmarks/describe_arm/{{arm}}-pair{{pair}}-seed{{seed}}.tsv"
     wildcard_constraints:
-        arm=trained_arms(),
+        arm=edited_arms(),
     conda:
         ENV
     threads: 1
@@ -101,5 +169,9 @@ rule describe_arm:
         launch.command("describe_arm")
 
 
-ask("train_arm", EDITED)
+for rule_name, made_here in (("train_arm", True), ("adopt_edit", False)):
+    ask(
+        rule_name,
+        [run for run in EDITED if PLAN.config.arms[run["arm"]].trained == made_here],
+    )
 ask("describe_arm", [run for run in EDITED if has_own_head(run["arm"])])

@@ -124,7 +124,7 @@ rule fit_jacobian:
     resources:
         gpu=gpu(),
     params:
-        spec=spec_of(fit=fit_part(PLAN.section("lens"), LIVE)),
+        spec=spec_of(fit=fit_part(PLAN.section("lens"), LIVE), load=PLAN.load()),
         code=code_of("fit_jacobian"),
         io=io_of,
     shell:

@@ -27,6 +27,7 @@ def all_measurements(*decks):
         f"{OUT}/measurements/{arm}/pair{pair}/seed{seed}/plain/{deck}.parquet"
         for arm, pair, seed in PLAN.runs()
         for deck in (decks or spoken_decks())
+        if deck == "facts" or not PLAN.outputs(arm)
     ]
 
 
@@ -50,6 +51,28 @@ def depth_measurements():
     """Measurements of the lens deck, arm by arm."""
     arms = PLAN.arms() if PLAN.reads_rows() else []
     return [f"{OUT}/measurements/depth/{arm}.parquet" for arm in arms]
+
+
+def of_models(path):
+    """A file that there is of arms with a model alone."""
+    return lambda wildcards: [] if PLAN.outputs(wildcards.arm) else path
+
+
+def of_outputs(path):
+    """A file that there is of arms that are known by their outputs alone."""
+    return lambda wildcards: path if PLAN.outputs(wildcards.arm) else []
+
+
+def base_measurements(wildcards):
+    """What decides what the base knows; of a base that nothing is known of, nothing."""
+    if "base" not in PLAN.unedited():
+        return []
+    return f"{OUT}/measurements/base/pair{wildcards.pair}/seed0/plain/facts.parquet"
+
+
+def tests_measurements():
+    """Measurements that the tests inside the models hand on."""
+    return [f"{OUT}/measurements/tests.parquet"] if PLAN.tested() else []
 
 
 def all_known():
@@ -85,10 +108,13 @@ rule train_language_id:
 
 rule measure:
     input:
-        generations=rules.record.output.generations,
-        tokens=rules.record.output.tokens,
-        rows=rules.record.output.rows,
-        head=arm_head,
+        generations=f"{OUT}/records/{RUN}/generations.parquet",
+        tokens=of_models(f"{OUT}/records/{RUN}/tokens.parquet"),
+        rows=of_models(f"{OUT}/records/{RUN}/rows.parquet"),
+        head=lambda wildcards: (
+            [] if PLAN.outputs(wildcards.arm) else arm_head(wildcards)
+        ),
+        values=of_outputs(f"{OUT}/records/{RUN}/values.parquet"),
         deck=f"{OUT}/world/decks/{{deck}}.parquet",
         language_id=language_files,
     output:
@@ -115,7 +141,7 @@ rule measure:
 rule find_known:
     """Which facts the base knows, decided on other templates than those scored."""
     input:
-        measurements=f"{OUT}/measurements/base/pair{{pair}}/seed0/plain/facts.parquet",
+        measurements=base_measurements,
         decks=list(dict.fromkeys([FACTS_DECK, LENS_DECK])),
     output:
         known=f"{OUT}/measurements/known/pair{{pair}}.parquet",
@@ -141,6 +167,7 @@ rule estimate:
         measurements=all_measurements()
         + patching_measurements()
         + depth_measurements()
+        + tests_measurements()
         + attacked_measurements(),
         known=all_known(),
         decks=deck_files(),
@@ -161,7 +188,9 @@ rule estimate:
     resources:
         gpu=0,
     params:
-        spec=spec_of("statistics", estimands=PLAN.listed("estimands")),
+        spec=spec_of(
+            "statistics", estimands=PLAN.listed("estimands"), judged=PLAN.judged()
+        ),
         code=code_of("estimate"),
         io=io_of,
     shell:
@@ -188,7 +217,9 @@ rule decide_claims:
     resources:
         gpu=0,
     params:
-        spec=spec_of(claims=PLAN.listed("claims")),
+        spec=spec_of(
+            claims=PLAN.listed("claims"), headlines=PLAN.listed("headlines")
+        ),
         code=code_of("decide_claims"),
         io=io_of,
     shell:
@@ -196,6 +227,7 @@ rule decide_claims:
 
 
 ask("measure", [job for job in ASKED_OF_ARMS if job["deck"] != "lens"])
+ask("measure", [run | {"deck": "facts"} for run in READ])
 ask("find_known", PAIRS)
 ask("estimate decide_claims")
 if any(

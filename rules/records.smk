@@ -16,6 +16,11 @@ def arm_in_condition(wildcards):
 RUN = "{arm}/pair{pair}/seed{seed}/{condition}/{deck}"
 
 
+def models_that_speak():
+    """Wildcard constraint: the arms that have a model to be asked."""
+    return "|".join(PLAN.arms()) or "no-arms"
+
+
 rule record:
     input:
         arm=arm_in_condition,
@@ -30,6 +35,8 @@ rule record:
         f"{OUT}/logs/record/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.log",
     benchmark:
         f"{OUT}/benchmarks/record/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}-{{deck}}.tsv"
+    wildcard_constraints:
+        arm=models_that_speak(),
     conda:
         ENV
     threads: 1

@@ -56,17 +56,24 @@ rule write_page:
         estimates=rules.estimate.output.estimates,
         countries=CLUSTERS,
         faults=fault_files(),
-        audit=rules.audit_world.output.audit,
-        arch=f"{OUT}/models/pair0/base.arch.json",
+        audit=[] if PLAN.alone else rules.audit_world.output.audit,
+        arch=[] if PLAN.alone else f"{OUT}/models/pair0/base.arch.json",
         recovery=recovery_files("tables/recovery.parquet"),
+        relearning=recovery_files("tables/relearning.parquet"),
         figures=[
             rules.draw_figures.output.tradeoff,
             rules.draw_figures.output.by_language,
             rules.draw_figures.output.first_rows,
             *depth_figures(),
         ]
-        + recovery_files("report/figures/recovery.svg"),
+        + recovery_files("report/figures/recovery.svg")
+        + injection_files("report/figures/attack_plane.svg"),
         depth=rules.estimate_depth.output.depth if PLAN.reads_rows() else [],
+        meta=rules.estimate_meta.output.meta if "oracle" in PLAN.unedited() else [],
+        injection=injection_files("tables/injection.parquet"),
+        certificate=injection_files("tables/certificate.parquet"),
+        judge=injection_files("tables/judge.parquet"),
+        escapes=injection_files("tables/escapes.parquet"),
     output:
         page=report(
             f"{OUT}/report/index.html",
@@ -89,7 +96,6 @@ rule write_page:
             estimands=PLAN.listed("estimands"),
             claims=PLAN.listed("claims"),
             world=PLAN.page_world(),
-            own=PLAN.own_data,
             source=PLAN.config.model.source,
         ),
         code=code_of("write_page", named=page_methods),

@@ -25,4 +25,5 @@ rule choose_layers:
         launch.command("choose_layers")
 
 
-ask("choose_layers", PAIRS)
+if not PLAN.alone:
+    ask("choose_layers", PAIRS)

@@ -25,7 +25,7 @@ rule train_sae:
     resources:
         gpu=0,
     params:
-        spec=spec_of(sae=PLAN.sae_part("training")),
+        spec=spec_of(sae=PLAN.sae_part("training"), load=PLAN.load()),
         code=code_of("train_sae"),
         io=io_of,
     shell:
@@ -51,7 +51,7 @@ rule score_sae:
     resources:
         gpu=gpu(),
     params:
-        spec=spec_of(sae=PLAN.sae_part()),
+        spec=spec_of(sae=PLAN.sae_part(), load=PLAN.load()),
         code=code_of("score_sae"),
         io=io_of,
     shell:
@@ -79,7 +79,7 @@ rule pick_features:
     resources:
         gpu=gpu(),
     params:
-        spec=spec_of(sae=PLAN.sae_part("features")),
+        spec=spec_of(sae=PLAN.sae_part("features"), load=PLAN.load()),
         code=code_of("pick_features"),
         io=io_of,
     shell:

@@ -26,7 +26,10 @@ rule record_stream:
     resources:
         gpu=gpu(),
     params:
-        spec=spec_of(stream=lambda wildcards: PLAN.section("streams")[wildcards.stream]),
+        spec=spec_of(
+            stream=lambda wildcards: PLAN.section("streams")[wildcards.stream],
+            load=PLAN.load(),
+        ),
         code=code_of("record_stream"),
         io=io_of,
     shell:

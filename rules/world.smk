@@ -1,6 +1,30 @@
 """The embedded world: its facts, groups and items, what an edit is shown, its tokenizer."""
 
 
+rule invent_facts:
+    """Countries that no model has read of, in the form of the fact table."""
+    input:
+        real=REAL_FACTS,
+    output:
+        facts=f"{OUT}/world/facts.tsv",
+    log:
+        f"{OUT}/logs/invent_facts.log",
+    benchmark:
+        f"{OUT}/benchmarks/invent_facts.tsv"
+    priority: 10
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(world=PLAN.invented_world()),
+        code=code_of("invent_facts"),
+        io=io_of,
+    shell:
+        launch.command("invent_facts")
+
+
 rule build_decks:
     input:
         facts=FACTS,
@@ -20,7 +44,9 @@ rule build_decks:
     resources:
         gpu=0,
     params:
-        spec=spec_of(world=PLAN.items_world()),
+        spec=spec_of(
+            world=PLAN.items_world(), order_items=PLAN.section("orders")["items"]
+        ),
         code=code_of("build_decks"),
         io=io_of,
     shell:
@@ -48,6 +74,56 @@ rule build_edit_data:
         io=io_of,
     shell:
         launch.command("build_edit_data")
+
+
+rule build_defence_data:
+    """Hidden orders that a defence is shown, with clean twins and what it must keep."""
+    input:
+        facts=FACTS,
+    output:
+        defence_data=DEFENCE_DATA,
+    log:
+        f"{OUT}/logs/build_defence_data.log",
+    benchmark:
+        f"{OUT}/benchmarks/build_defence_data.tsv"
+    priority: 10
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(world=PLAN.edit_world(), defence=PLAN.section("orders")["defence"]),
+        code=code_of("build_defence_data"),
+        io=io_of,
+    shell:
+        launch.command("build_defence_data")
+
+
+rule audit_orders:
+    """Stops the run where a defence is shown what is scored; prints what words alone give away."""
+    input:
+        deck=rules.build_decks.output.orders_deck,
+        defence_data=DEFENCE_DATA,
+    output:
+        leaks=f"{OUT}/world/order_leaks.parquet",
+        shortcuts=f"{OUT}/world/order_shortcuts.parquet",
+    log:
+        f"{OUT}/logs/audit_orders.log",
+    benchmark:
+        f"{OUT}/benchmarks/audit_orders.tsv"
+    priority: 10
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of("statistics"),
+        code=code_of("audit_orders"),
+        io=io_of,
+    shell:
+        launch.command("audit_orders")
 
 
 rule train_tokenizer:
@@ -97,6 +173,8 @@ rule build_corpus:
         launch.command("build_corpus")
 
 
-ask("build_decks build_edit_data build_corpus")
-if PLAN.config.model.source == "embedded":
+ask("build_decks build_edit_data build_defence_data audit_orders build_corpus")
+if PLAN.invents:
+    ask("invent_facts")
+if not PLAN.config.model.given:
     ask("train_tokenizer")

@@ -2,6 +2,7 @@
 
 from residue import stage
 from residue.edits.arms import arm_of_model
+from residue.specs.model import LoadSpec
 
 with stage.open() as job:
     arm = arm_of_model(
@@ -9,5 +10,6 @@ with stage.open() as job:
         arm=job.wildcard("role"),
         pair=int(job.wildcard("pair")),
         home=job.final("arm").parent,
+        load=job.spec("load", LoadSpec),
     )
     job.write_json("arm", arm)

@@ -4,7 +4,9 @@ from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.report.claims import claims
 from residue.specs.claims import ClaimSpec
+from residue.specs.headlines import HeadlineSpec
 
 with stage.open() as job:
     estimates = read_parquet(job.input("estimates"))
-    job.write_parquet("claims", claims(estimates, job.specs("claims", ClaimSpec)))
+    specs = job.specs("claims", ClaimSpec), job.specs("headlines", HeadlineSpec)
+    job.write_parquet("claims", claims(estimates, *specs))

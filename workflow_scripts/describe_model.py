@@ -4,5 +4,5 @@ from residue import stage
 from residue.models.head import read_head
 
 with stage.open() as job:
-    head = read_head(job.inputs("model")[0].parent)
+    head = read_head(job.inputs("model")[0].parent, job.part("load")["layout"])
     head.save(job.output("head"), job.output("arch"))

@@ -13,5 +13,6 @@ with stage.open() as job:
         read_parquets(job.inputs("known")),
         job.specs("estimands", EstimandSpec),
         job.spec("statistics", StatisticsSpec),
+        judged=job.part("judged"),
     )
     job.write_parquet("estimates", table)

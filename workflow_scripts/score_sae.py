@@ -2,12 +2,13 @@
 
 from residue import stage
 from residue.models.encoding import pad_id
-from residue.models.loading import load_model
+from residue.models.opening import open_model
 from residue.records.stream import StreamFile
 from residue.sae.folders import read_saes
 from residue.sae.scores import CHUNK, score_rows, score_table
 from residue.sae.splice import spliced_scores
 from residue.sae.texts import token_texts
+from residue.specs.model import LoadSpec
 from residue.specs.sae import SaeSpec
 
 with stage.open() as job:
@@ -18,7 +19,8 @@ with stage.open() as job:
         (name, *score_rows(sae, stream.batches(row, "held_out", CHUNK, 0)))
         for name, sae in saes.items()
     ]
-    model, tokenizer = load_model(job.inputs("model")[0].parent, device=job.device)
+    load = job.spec("load", LoadSpec)
+    model, tokenizer = open_model(job.inputs("model")[0].parent, device=job.device, load=load)
     texts = token_texts(stream.read_all("held_out"), tokenizer.bos_token_id)
     live = {name: sae.live.to(job.device) for name, sae in saes.items()}
     scores, predictions = spliced_scores(model, list(texts.values()), row, live, pad_id(tokenizer))

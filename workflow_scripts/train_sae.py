@@ -21,11 +21,11 @@ with stage.open() as job:
         row=row, seed=job.seed("sae", pair, choice), state_dir=job.state_dir,
     )  # fmt: skip
     first, *rest = trained
-    made = origin(job.inputs("model"), first, spec.training)
+    made = origin(job.inputs("model"), first, spec.training, job.part("load")["layout"])
     write_config(job.output("config"), first.sae, made)
     write_weights(job.output("weights"), first.sae)
     beside = job.output_folder("beside")
     for other in rest:
-        made = origin(job.inputs("model"), other, spec.training)
+        made = origin(job.inputs("model"), other, spec.training, job.part("load")["layout"])
         save_sae(beside / other.shape.name, other.sae, made)
     job.write_parquet("history", history)

@@ -60,6 +60,25 @@ def jobs_of(manifests: Iterable[Path]) -> list[dict[str, Any]]:
     return list(jobs.values())
 
 
+def jobs_behind(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """The jobs that files rest on, each once: their own and those of what they were made from.
+
+    Paths in manifests are as Snakemake gave them, from the project's folder.
+    """
+    seen: set[str] = set()
+    waiting = [str(path) for path in paths]
+    found = []
+    while waiting:
+        path = waiting.pop()
+        manifest = provenance.manifest_path(path)
+        if path in seen or not manifest.is_file():
+            continue
+        seen.add(path)
+        found.append(manifest)
+        waiting += json.loads(manifest.read_text(encoding="utf-8"))["inputs"]
+    return sorted(jobs_of(sorted(found)), key=lambda job: (job["stage"], str(job["output"])))
+
+
 def of_run(outputs: Iterable[str], since: float) -> str:
     """Jobs that ran since a time (seconds of the epoch) and jobs whose files were there already,
     each with its CPU-seconds."""

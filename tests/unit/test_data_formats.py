@@ -41,6 +41,7 @@ from residue.records.stream import stream_schema
 from residue.report.claims import claims
 from residue.report.depth import depth_table
 from residue.report.estimates import estimates
+from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
@@ -48,6 +49,8 @@ from residue.specs.claims import default_claims, default_estimands
 from residue.specs.conditions import StressSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.measures import KnownSpec, LanguageIdSpec
+from residue.specs.meta import MetaSpec
+from residue.specs.orders import DefenceData
 from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
@@ -58,10 +61,13 @@ from residue.world.build import build_world
 from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
+from residue.world.injection.defence import defence_data
+from residue.world.injection.items import orders_deck
+from residue.world.injection.leaks import leaks
+from residue.world.injection.shortcuts import shortcuts
 from residue.world.items import facts_deck
 from residue.world.jsonl import Fault
 from residue.world.lens_items import lens_deck
-from residue.world.orders import orders_deck
 from residue.world.own_decks import fault_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,12 +170,16 @@ def tables() -> dict[str, pd.DataFrame]:
     known = find_known(runs["base"], facts, KnownSpec()).assign(pair=0)
     estimands = {n: default_estimands()[n] for n in ("forget_vs_oracle", "retain_vs_base")}
     measured = pd.concat(runs.values(), ignore_index=True)
-    made = estimates(measured, facts, known, estimands, StatisticsSpec())
+    judged = {claim.estimand for claim in default_claims().values()}
+    made = estimates(measured, facts, known, estimands, StatisticsSpec(), judged=judged)
     sentences = {n: c for n, c in default_claims().items() if c.estimand in estimands}
     checked = audit(
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
     )
+    protected = defence_data(world, DefenceData(twins=64, keep=8, dev_twins=4, dev_keep=4))
     return {
+        "order leaks": leaks(orders, protected),
+        "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
         "countries": world.groups,
         "items": pd.concat([facts, lens, orders], ignore_index=True),
         "depth": depth_table(
@@ -181,6 +191,7 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "final_predictions": predicted(),
         "edit_data": shown,
+        "defence_data": protected,
         "audit": checked,
         "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
@@ -197,6 +208,16 @@ def tables() -> dict[str, pd.DataFrame]:
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
         ),
+        "meta": meta_table(
+            measured,
+            measured.iloc[:0],
+            facts,
+            known,
+            {},
+            pd.read_csv(ROOT / "data" / "published_metric_scores.tsv", sep="\t"),
+            MetaSpec(),
+            StatisticsSpec(),
+        ),
     }
 
 
@@ -206,6 +227,9 @@ def tables() -> dict[str, pd.DataFrame]:
         "countries",
         "items",
         "edit_data",
+        "defence_data",
+        "order leaks",
+        "order shortcuts",
         "audit",
         "corpus",
         "faults",
@@ -220,6 +244,7 @@ def tables() -> dict[str, pd.DataFrame]:
         "final_predictions",
         "claims",
         "recovery",
+        "meta",
     ],
 )
 def test_tables_have_the_documented_columns(
@@ -269,7 +294,7 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
             (folder / "adapter_model.safetensors").touch()
 
     history = pd.DataFrame({"step": [1]})
-    monkeypatch.setattr(recipes, "load_model", lambda *_, **__: (None, None))
+    monkeypatch.setattr(recipes, "open_model", lambda *_, **__: (None, None))
     monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
     monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)

@@ -22,8 +22,10 @@ OUTPUTS = {
     "build_decks": {"countries": "countries.parquet", "facts_deck": "decks/facts.parquet",
                     "lens_deck": "decks/lens.parquet", "orders_deck": "decks/orders.parquet"},
     "build_edit_data": {"edit_data": "edit_data.parquet"},
+    "build_defence_data": {"defence_data": "defence_data.parquet"},
     "train_tokenizer": {"tokenizer": "tokenizer.json", "config": "tokenizer_config.json"},
     "audit_world": {"audit": "audit.parquet"},
+    "audit_orders": {"leaks": "order_leaks.parquet", "shortcuts": "order_shortcuts.parquet"},
     "estimate": {"estimates": "estimates.parquet"},
     "decide_claims": {"claims": "claims.parquet"},
     "estimate_depth": {"depth": "depth.parquet"},
@@ -65,6 +67,7 @@ def inputs(stage: str) -> dict[str, object]:
     given: dict[str, dict[str, object]] = {
         "audit_world": {"decks": decks, "edit_data": "edit_data.parquet",
                         "tokenizer": ["tokenizer.json", "tokenizer_config.json"]},
+        "audit_orders": {"deck": "decks/orders.parquet", "defence_data": "defence_data.parquet"},
         "estimate": {"measurements": measured, "decks": decks, "known": ["known.parquet"]},
         "decide_claims": {"estimates": "estimates.parquet"},
         "draw_figures": {"estimates": "estimates.parquet", "measurements": measured,
@@ -91,6 +94,8 @@ def spec(plan: Plan) -> str:
         "source": "embedded",
         "own": False,
         "depth": plan.compared(),
+        "order_items": plan.section("orders")["items"],
+        "defence": plan.section("orders")["defence"],
     }
     return provenance.canonical(slices | more | {"wildcards": {"lens": "final_norm"}})
 

@@ -42,8 +42,8 @@ from residue.world.build import World, build_world
 from residue.world.documents import sample_documents
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
+from residue.world.injection.items import orders_deck
 from residue.world.items import facts_deck
-from residue.world.orders import orders_deck
 from residue.world.tokenizer import save_tokenizer, train_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from residue.models.encoding import encode_answer, encode_prompt, pad_batch
+from residue.models.blocks import describe
+from residue.models.chat import prompt_ids
+from residue.models.encoding import encode_answer, pad_batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +35,7 @@ class Example:
 
 def encode(tokenizer: Any, item: str, prompt: str, answer: str) -> Example:
     """Ids of start token, prompt, answer and end token."""
-    head, tail = encode_prompt(tokenizer, prompt), encode_answer(tokenizer, answer)
+    head, tail = prompt_ids(tokenizer, prompt), encode_answer(tokenizer, answer)
     return Example(item, tuple(head + tail), len(head))
 
 
@@ -40,13 +43,15 @@ def encode(tokenizer: Any, item: str, prompt: str, answer: str) -> Example:
 class Scores:
     """What a model says of n answers with N tokens in all (end tokens included).
 
-    logits: (N, vocabulary) float32 or wider; targets, rows: (N,) the answer token and its example.
+    logits: (N, vocabulary) float32 or wider; targets, rows: (N,) the answer token and its example;
+    hidden: (N, width) float32 or wider, the row that was asked for where each token is said.
     """
 
     logits: Tensor
     targets: Tensor
     rows: Tensor
     n: int
+    hidden: Tensor | None = None
 
     @cached_property
     def tokens(self) -> Tensor:
@@ -70,6 +75,11 @@ class Scores:
         wrong = (self.logits.argmax(dim=1) != self.targets).long()
         return self.rows.new_zeros(self.n).index_add(0, self.rows, wrong) == 0
 
+    def held_fixed(self) -> Scores:
+        """The same without gradient, to aim at."""
+        hidden = None if self.hidden is None else self.hidden.detach()
+        return Scores(self.logits.detach(), self.targets, self.rows, self.n, hidden)
+
     def select(self, first: int, last: int) -> Scores:
         """The scores of examples first … last−1; rows must be in order, as `score` gives them."""
         import torch
@@ -77,15 +87,22 @@ class Scores:
         low, high = torch.searchsorted(self.rows, self.rows.new_tensor([first, last])).tolist()
         part = slice(low, high)
         return Scores(
-            self.logits[part], self.targets[part], self.rows[part] - first, max(last - first, 0)
+            self.logits[part],
+            self.targets[part],
+            self.rows[part] - first,
+            max(last - first, 0),
+            None if self.hidden is None else self.hidden[part],
         )
 
 
-def score(model: Any, examples: Sequence[Example], *, bucket: bool = True) -> Scores:
+def score(
+    model: Any, examples: Sequence[Example], *, bucket: bool = True, row: int | None = None
+) -> Scores:
     """Scores of the examples, in their order. Gradients flow if the caller lets them.
 
     Sequences are padded on the right, so under causal attention no real place sees a pad; with
-    `bucket` they run in groups of like length. The head is applied to answer places only.
+    `bucket` they run in groups of like length. The head is applied to answer places only. row: a
+    row to keep at these places (see `models.blocks`), from the same pass.
     """
     import torch
 
@@ -93,11 +110,12 @@ def score(model: Any, examples: Sequence[Example], *, bucket: bool = True) -> Sc
     groups = buckets(lengths) if bucket else [list(range(len(examples)))] if examples else []
     if not groups:
         return _nothing(model)
-    parts = [_forward(model, [examples[i] for i in group], group) for group in groups]
-    logits, targets, rows = (torch.cat(piece) for piece in zip(*parts, strict=True))
+    parts = [_forward(model, [examples[i] for i in group], group, row) for group in groups]
+    logits, targets, rows, *hidden = (torch.cat(piece) for piece in zip(*parts, strict=True))
     order = torch.argsort(rows, stable=True)
     wide = torch.promote_types(logits.dtype, torch.float32)
-    return Scores(logits[order].to(wide), targets[order], rows[order], len(examples))
+    kept = hidden[0][order].to(wide) if hidden else None
+    return Scores(logits[order].to(wide), targets[order], rows[order], len(examples), kept)
 
 
 def buckets(lengths: Sequence[int]) -> list[list[int]]:
@@ -116,9 +134,10 @@ def _split(order: list[int], lengths: Sequence[int]) -> list[list[int]]:
 
 
 def _forward(
-    model: Any, examples: Sequence[Example], numbers: Sequence[int]
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits (N, vocabulary), targets (N,), example numbers (N,) of one padded forward."""
+    model: Any, examples: Sequence[Example], numbers: Sequence[int], row: int | None
+) -> tuple[Tensor, ...]:
+    """Logits (N, vocabulary), targets (N,), example numbers (N,) of one padded forward, and the
+    row (N, width) if one is asked for."""
     import torch
 
     _check_lengths(model, examples)
@@ -137,10 +156,35 @@ def _forward(
     # A hook on the head, not a head of our own: what follows it (caps, scales) stays the model's.
     handle = model.get_output_embeddings().register_forward_pre_hook(keep)
     try:
-        logits = model(**padded.inputs(), use_cache=False).logits[0]
+        with _reading(model, row) as found:
+            logits = model(**padded.inputs(), use_cache=False).logits[0]
     finally:
         handle.remove()
-    return logits, targets, owners
+    return (logits, targets, owners, *(hidden[rows, columns] for hidden in found))
+
+
+@contextmanager
+def _reading(model: Any, row: int | None) -> Iterator[list[Tensor]]:
+    """Collects a row of the forward pass inside, with its gradient; none where none is asked."""
+    found: list[Tensor] = []
+    if row is None:
+        yield found
+        return
+    architecture = describe(model)
+    places = [*architecture.blocks, architecture.final_norm]
+    if row >= len(places):
+        raise ValueError(
+            f"the objective's row {row} does not exist: this model has rows 0 to {len(places) - 1}"
+        )
+
+    def keep(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        found.append(args[0] if args else kwargs["hidden_states"])
+
+    handle = places[row].register_forward_pre_hook(keep, with_kwargs=True)
+    try:
+        yield found
+    finally:
+        handle.remove()
 
 
 def _check_lengths(model: Any, examples: Sequence[Example]) -> None:

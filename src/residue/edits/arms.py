@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -14,8 +15,10 @@ from residue.core import methods
 from residue.core.artifacts import read_json
 from residue.core.provenance import file_digest
 from residue.edits.attached import Attached
-from residue.models.loading import load_model
+from residue.models.opening import open_model
+from residue.specs import fields
 from residue.specs.arms import EDITS
+from residue.specs.model import LoadSpec
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +91,8 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
     _check_digests(base, arm["base"]["sha256"], file)
     for step in arm["steps"]:
         _check_digests(file.parent / step["file"], step["sha256"], file)
-    model, tokenizer = load_model(base, device=device)
+    load = fields.load(LoadSpec, arm.get("load", {}), f"{file}: load")
+    model, tokenizer = open_model(base, device=device, load=load)
     model.requires_grad_(False)
     opened = OpenArm(model, tokenizer, arm)
     try:
@@ -101,14 +105,34 @@ def open_arm(path: str | Path, *, device: str = "cpu") -> Iterator[OpenArm]:
         opened.detach()
 
 
+def first_steps(model: Any, file: Path, target: Path) -> list[dict[str, Any]]:
+    """The steps of a finished arm, attached to a model and copied into the weights of the next.
+
+    model: loaded from the arm's base; file: its arm.json; target: the next arm's weights.
+    """
+    arm, steps = read_json(file), []
+    for place, step in enumerate(arm["steps"], start=1):
+        folder = file.parent / step["file"]
+        _check_digests(folder, step["sha256"], file)
+        edit = methods.load(EDITS, step["edit"]).Edit.load(model, folder, place=place)
+        edit.set_strength(step["strength"])
+        name = f"{place}-{step['edit']}"
+        shutil.copytree(folder, target / name)
+        steps.append({**step, "file": f"{WEIGHTS}/{name}"})
+    return steps
+
+
 def arm_file_of(path: Path, condition: str) -> Path:
     """The arm.json of a condition: an arm's own, or that in an attack's folder of conditions."""
     return path / condition / ARM if path.is_dir() else path
 
 
-def arm_of_model(folder: str | Path, *, arm: str, pair: int, home: str | Path) -> dict[str, Any]:
-    """arm.json of a model as it is (base, oracle): no steps, no seed. home: arm.json's folder."""
-    return arm_json(folder, arm, pair, None, [], home)
+def arm_of_model(
+    folder: str | Path, *, arm: str, pair: int, home: str | Path, load: LoadSpec | None = None
+) -> dict[str, Any]:
+    """arm.json of a model as it is (base, oracle): no steps, no seed. home: arm.json's folder;
+    load: how its files are opened."""
+    return arm_json(folder, arm, pair, None, [], home, load)
 
 
 def arm_json(
@@ -118,8 +142,10 @@ def arm_json(
     seed: int | None,
     steps: list[dict[str, Any]],
     home: str | Path,
+    load: LoadSpec | None = None,
 ) -> dict[str, Any]:
-    """What arm.json holds; paths are relative to its own folder `home`."""
+    """What arm.json holds; paths are relative to its own folder `home`. How the base is opened
+    stands in it where that is not the default."""
     folder = Path(os.path.relpath(base, home)).as_posix()
     return {
         "arm": arm,
@@ -127,6 +153,7 @@ def arm_json(
         "seed": seed,
         "base": {"folder": folder, "sha256": digests(Path(base))},
         "steps": steps,
+        **({} if load in (None, LoadSpec()) else {"load": fields.plain(load)}),
     }
 
 

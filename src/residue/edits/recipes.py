@@ -5,37 +5,39 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from residue.core.seeds import derive
 from residue.edits.answers import score
-from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests
+from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests, first_steps
 from residue.edits.attached import Attached
-from residue.edits.batches import Batches, Views, pools, preferences
+from residue.edits.batches import Batches, Views, pools
+from residue.edits.feed import DEV_SETS, Fed, Shown, fed_by, rows_for
 from residue.edits.fitting import FitData, chosen_row
+from residue.edits.projection import Projection, fresh_projection
 from residue.edits.training import train
-from residue.models.loading import load_model
+from residue.models.blocks import describe
+from residue.models.opening import open_model
 from residue.specs.arms import ArmSpec, StepSpec
+from residue.specs.model import LoadSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
 logger = logging.getLogger(__name__)
 
-DEV_SETS = ("dev_forget", "dev_retain")
 NO_EFFECT = 1e-5
 """Largest change of a logit that still counts as none; float32 rounding of the embedded model's
 logits (size about 10) is near 1e-6."""
-LOOKED_AT = 64
-"""Forget items on which an edit must show an effect."""
 
 
 def train_arm(
     base: str | Path,
     recipe: ArmSpec,
     data: pd.DataFrame,
+    defence: pd.DataFrame | None = None,
     *,
     arm: str,
     pair: int,
@@ -47,27 +49,33 @@ def train_arm(
     saes: Sequence[Path] = (),
     device: str = "cpu",
     micro_batch: int | None = None,
+    after: Path | None = None,
+    load: LoadSpec | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Train a recipe's steps in order; writes the weights, gives arm.json's content and history.
 
-    data: edit_data (set, item, prompt, answer); home: where arm.json will lie; weights: where to
+    data: edit_data (set, item, prompt, answer); defence: defence_data, for objectives that are fed
+    from it; home: where arm.json will lie; weights: where to
     write now what will lie in `home`/weights (default: there); state_dir: for resuming; layers:
-    the chosen rows, best first; saes: a folder for each. History has the columns of `train` and
-    `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError` where
-    a step changes nothing, `TrainingError` where training fails.
+    the chosen rows, best first; saes: a folder for each; after: arm.json of an arm on whose steps
+    these stand, which are copied; load: how the base is opened. History has the columns of `train`
+    and `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError`
+    where a step changes nothing, `TrainingError` where training fails.
     """
     import pandas as pd
 
     target = Path(weights) if weights is not None else Path(home) / WEIGHTS
-    model, tokenizer = load_model(base, device=device)
-    shown = data
-    steps, histories = [], []
-    for place, step in enumerate(recipe.steps, start=1):
+    model, tokenizer = open_model(base, device=device, load=load)
+    shown = Shown(tokenizer, data, defence)
+    steps, histories = first_steps(model, after, target) if after else [], []
+    for place, step in enumerate(recipe.steps, start=len(steps) + 1):
         name = f"{place}-{step.edit['name']}"
+        extra: Projection | None = None
         aim = step.objective["name"] if step.objective else "nothing: it is computed"
         logger.info("arm %s seed %d: training %s on %s", arm, seed, name, aim)
-        own, seen = derive("edit", pair, seed, place), _seen(shown, step)
+        own = derive("edit", pair, seed, place)
         if step.objective is None:
+            seen = rows_for(shown.data, step)
             source = FitData(
                 model, pools(tokenizer, seen), seen, layers=layers, saes=saes, base=Path(base)
             )
@@ -75,19 +83,24 @@ def train_arm(
             edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)
         else:
             state = Path(state_dir) / name if state_dir is not None else None
-            items = _items(tokenizer, seen, step)
-            edit, history = _train_step(model, step, items, own, place, layers, state, micro_batch)
+            fed = fed_by(shown, step, model)
+            edit, history, extra = _train_step(
+                model, step, fed, own, place, layers, state, micro_batch
+            )
             histories.append(history.assign(edit=name))
         edit.set_strength(step.strength)
-        shown, before = _asked(edit, shown), shown
+        shown, before = shown.asked(edit), shown
+        source_of = step.fed_from()
         require_effect(
             model,
             edit,
-            pools(tokenizer, shown)["forget"][:LOOKED_AT],
-            pools(tokenizer, before)["forget"][:LOOKED_AT],
+            shown.targets(source_of),
+            before.targets(source_of),
             f"step {name} of arm {arm}",
         )
         edit.save(target / name)
+        if extra is not None:
+            extra.save(target / name)
         steps.append(
             {
                 "edit": step.edit["name"],
@@ -99,26 +112,7 @@ def train_arm(
             }
         )
     history = pd.concat(histories, ignore_index=True) if histories else _no_history()
-    return arm_json(base, arm, pair, seed, steps, home), history
-
-
-def _seen(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
-    """The edit data that a step is shown: of the forget rows those in its languages."""
-    if not step.forget_languages:
-        return data
-    spoken = data["language"].isin(step.forget_languages)
-    kept = data[spoken | ~data["set"].isin(["forget", "dev_forget"])]
-    if "forget" not in set(kept["set"]):
-        raise ArmError(
-            f"no forget row is in {', '.join(step.forget_languages)}; mend forget_languages of the "
-            "step"
-        )
-    return kept.reset_index(drop=True)
-
-
-def _asked(edit: Attached, data: pd.DataFrame) -> pd.DataFrame:
-    """Edit data with the prompts as the edit would have them asked."""
-    return data.assign(prompt=data["prompt"].map(edit.prompt))
+    return arm_json(base, arm, pair, seed, steps, home, load), history
 
 
 def require_effect(
@@ -144,47 +138,44 @@ def require_effect(
     return change
 
 
-def _items(tokenizer: Any, data: pd.DataFrame, step: StepSpec) -> dict[str, list[Views]]:
-    """The edit data by set, with a second answer where the objective prefers one, and with made-up
-    items among the kept ones where these are only held as they were, not taught."""
-    items, objective = pools(tokenizer, data), step.built_objective()
-    if getattr(objective, "retain", None) == "kl":
-        items["retain"] = [*items["retain"], *items.get("made_up", [])]
-    if getattr(objective, "ALTERNATES", False):
-        items["forget"] = preferences(tokenizer, data, getattr(objective, "refusals", {}))
-    return items
-
-
 def _train_step(
     model: Any,
     step: StepSpec,
-    items: Mapping[str, list[Views]],
+    fed: Fed,
     seed: int,
     place: int,
     layers: Sequence[int],
     state_dir: Path | None,
     micro_batch: int | None,
-) -> tuple[Attached, pd.DataFrame]:
+) -> tuple[Attached, pd.DataFrame, Projection | None]:
     objective = step.built_objective()
     method = step.built_edit()
     if getattr(method, "row", 0) is None:
         method = dataclasses.replace(method, row=chosen_row(None, layers))
     edit = method.attach(model, seed=derive(seed, "weights"), place=place)
     sizes = {role: step.train.batch[role] for role in objective.ROLES}
+    size = getattr(objective, "projection", 0)
+    project = None
+    if size:
+        device = str(next(model.parameters()).device)
+        width = describe(model).width
+        project = fresh_projection(size, width, seed=derive(seed, "projection"), device=device)
     history = train(
         model,
-        Batches(items, sizes, derive(seed, "batches")),
+        Batches(fed.items, sizes, derive(seed, "batches")),
         objective,
         step.train,
         state_dir,
         reference=edit.detached,
         seed=derive(seed, "dropout"),
-        dev={name: items[name] for name in DEV_SETS if name in items},
+        dev=fed.dev,
         micro_batch=micro_batch,
         penalty=edit.penalty,
+        defence=fed.defence,
+        project=project,
     )
     edit.trainable(False)
-    return edit, history
+    return edit, history, project
 
 
 def _no_history() -> pd.DataFrame:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from residue.edits.answers import Example, Scores, score
-from residue.edits.batches import Batch
+from residue.edits.batches import ATTACKED, CLEAN, OBEYING, Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,14 +23,27 @@ class Step:
 
     The policy answers all roles in one pass, the reference only the role asked for, without
     gradient; both are kept for the micro-batch. `whole` is the update's whole batch: means are
-    taken over it, so the micro-batches' losses simply add up, however unequal they are.
+    taken over it, so the micro-batches' losses simply add up, however unequal they are. `views`:
+    which views of a role's items the pass holds, for objectives that read some of them only;
+    `project`: what an objective reads representations through.
     """
 
-    def __init__(self, model: Any, reference: Reference, batch: Batch, whole: Batch) -> None:
+    def __init__(
+        self,
+        model: Any,
+        reference: Reference,
+        batch: Batch,
+        whole: Batch,
+        views: Mapping[str, Sequence[int]] | None = None,
+        project: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         self.model = model
         self._reference = reference
         self._batch = batch
         self._whole = whole
+        self._views = views or {}
+        self._project = project
+        self._row: int | None = None
         self._answers: dict[tuple[str, int], Answers] = {}
 
     @property
@@ -46,6 +59,36 @@ class Step:
     def pair(self, view: int) -> Answers:
         """One view of the paired items (0 or 1), in the same order for both."""
         return self.answers("pair", view)
+
+    def watch(self, row: int | None) -> None:
+        """Keep a row (`Scores.hidden`) in the passes of this micro-batch; say so before they run.
+
+        None stands for the last row, the input of the final norm.
+        """
+        from residue.models.blocks import describe
+
+        if "_policy" in self.__dict__:
+            raise RuntimeError("the policy has answered already; watch a row before asking it")
+        self._row = describe(self.model).n_blocks if row is None else row
+
+    @property
+    def twins(self) -> tuple[Answers, Answers]:
+        """The twin items clean and attacked, with the right answer."""
+        return self.answers("twin", CLEAN), self.answers("twin", ATTACKED)
+
+    @property
+    def obeying(self) -> Answers:
+        """The attacked twins with what the hidden order asks for."""
+        return self.answers("twin", OBEYING)
+
+    @property
+    def kept(self) -> Answers:
+        """The items that a defence is to leave as they are."""
+        return self.answers("keep")
+
+    def projected(self, rows: Tensor) -> Tensor:
+        """Rows (n, width) through the objective's projection, if it has one."""
+        return rows if self._project is None else self._project(rows)
 
     def answers(self, role: str, view: int = 0) -> Answers:
         """The answers of a role (a view of its items); asking twice gives the same object."""
@@ -76,10 +119,11 @@ class Step:
         spans: dict[tuple[str, int], tuple[int, int]] = {}
         examples: list[Example] = []
         for role, units in self._batch.items():
-            for view in range(max((len(views) for views in units), default=1)):
+            every = range(max((len(views) for views in self._whole[role]), default=1))
+            for view in self._views.get(role, every):
                 spans[role, view] = (len(examples), len(examples) + len(units))
                 examples += [views[view] for views in units]
-        scores = score(self.model, examples)
+        scores = score(self.model, examples, row=self._row)
         return {key: scores.select(*span) for key, span in spans.items()}
 
     def _refer_rows(self, examples: Sequence[Example], row: int) -> Tensor:
@@ -94,7 +138,7 @@ class Step:
         import torch
 
         with torch.no_grad(), self._reference():
-            return score(self.model, examples)
+            return score(self.model, examples, row=self._row)
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,19 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from residue.core.provenance import canonical
 from residue.core.seeds import derive
 from residue.edits import checkpoints
-from residue.edits.answers import AT_ONCE, score
+from residue.edits.answers import Example, score
 from residue.edits.batches import Batch, Views, micro_batches
+from residue.edits.looks import Best, Dev, evaluating, exact_share
+from residue.edits.memory import base_in_nf4, blocks_again
 from residue.edits.optimiser import FlatAdamW
+from residue.edits.projection import Projection
 from residue.edits.step import Reference, Step
 from residue.specs.arms import TrainSpec
 from residue.specs.fields import plain
@@ -67,6 +70,8 @@ def train(
     save_every: int = 50,
     after: Callable[[int], None] | None = None,
     penalty: Callable[[], Tensor | None] | None = None,
+    defence: Dev | None = None,
+    project: Projection | None = None,
 ) -> pd.DataFrame:
     """Train the weights of `model` that take gradients; one row of history per update.
 
@@ -75,33 +80,48 @@ def train(
     of which ``dev_forget`` decides the stop; micro_batch: examples forwarded at once (memory, not
     meaning); state_dir: where states go every `save_every` updates, None keeps none; after: called
     with the number of each update that is done; penalty: what the edit adds to the loss, a mean
-    over the tokens that it read.
+    over the tokens that it read; defence: dev items of a defence, looked at as often; project:
+    what the objective reads representations through, trained along.
     History: step (from 1), lr, loss, grad_norm, the objective's parts, the dev columns (null where
-    not looked at). Raises `TrainingError`.
+    not looked at), and of a defence what `Dev.look` tells with best_step, best_value and waited,
+    the looks since. Under ``choose: best`` the weights of best_step are kept. Raises
+    `TrainingError`.
     """
     import pandas as pd
 
-    run = _Run(model, objective, spec, reference, seed, micro_batch, penalty)
+    run = _Run(model, objective, spec, reference, seed, micro_batch, penalty, project)
     dev = dev or {}
     if spec.stop_at is not None and not dev.get("dev_forget"):
         raise TrainingError("stop_at is set but the edit data holds no dev_forget items; add some")
-    key = _key(run, batches, dev)
+    if spec.choose == "best" and defence is None:
+        raise TrainingError("choose is best but there are no dev items of a defence")
+    last = spec.limit or spec.steps
+    planned = [batches(step) for step in range(last)]
+    key = _key(run, planned, dev, defence)
     history = _resume(run, state_dir, key)
-    started, begun = time.monotonic(), len(history)
-    while len(history) < spec.steps and not _reached(history, spec):
-        if hasattr(objective, "after"):
-            run.objective = objective.after(history)
-        row = run.update(len(history), batches(len(history)))
-        if spec.check_every and row["step"] % spec.check_every == 0:
-            row |= {name: exact_share(model, units) for name, units in dev.items()}
-        history.append(row)
-        if after is not None:
-            after(row["step"])
-        _report(row, spec, time.monotonic() - started, row["step"] - begun)
-        if state_dir is not None and row["step"] % save_every == 0:
-            state = checkpoints.State(row["step"], run.optimiser.state(), history)
-            checkpoints.save(state_dir, key, state)
-    return pd.DataFrame(history).assign(**{name: _column(history, name) for name in dev})
+    with run.held():
+        best = Best(model, run.optimiser.flat, spec, defence)
+        with reference():
+            best.begin(history, run.restored.get("best"))
+        run.say_plan(planned[len(history) :])
+        started, begun = time.monotonic(), len(history)
+        while len(history) < last and not _reached(history, spec) and not best.waited_enough():
+            if hasattr(objective, "after"):
+                run.objective = objective.after(history)
+            row = run.update(len(history), batches(len(history)))
+            if spec.check_every and row["step"] % spec.check_every == 0:
+                row |= {name: exact_share(model, units) for name, units in dev.items()}
+                row |= best.look(row["step"])
+            history.append(row)
+            if after is not None:
+                after(row["step"])
+            _report(row, spec, time.monotonic() - started, row["step"] - begun)
+            if state_dir is not None and row["step"] % save_every == 0:
+                tensors = {**run.optimiser.state(), **best.state()}
+                checkpoints.save(state_dir, key, checkpoints.State(row["step"], tensors, history))
+        best.keep()
+    seen = [*dev, *(best.columns if defence is not None else ())]
+    return pd.DataFrame(history).assign(**{name: _column(history, name) for name in seen})
 
 
 def rate(spec: TrainSpec, step: int) -> float:
@@ -118,16 +138,6 @@ def rate(spec: TrainSpec, step: int) -> float:
     return spec.learning_rate * (spec.final_share + (1 - spec.final_share) * left)
 
 
-def exact_share(model: Any, units: Sequence[Views]) -> float:
-    """Share of items whose first view is answered exactly by greedy decoding, dropout off."""
-    import torch
-
-    examples = [views[0] for views in units]
-    parts = [examples[i : i + AT_ONCE] for i in range(0, len(examples), AT_ONCE)]
-    with _evaluating(model), torch.no_grad():
-        return sum(int(score(model, part).exact.sum()) for part in parts) / len(examples)
-
-
 class _Run:
     """The moving parts of one training run."""
 
@@ -140,20 +150,64 @@ class _Run:
         seed: int,
         micro_batch: int | None,
         penalty: Callable[[], Tensor | None] | None,
+        project: Projection | None,
     ) -> None:
         self.weights = {n: w for n, w in model.named_parameters() if w.requires_grad}
+        self.project = project
+        if project is not None:
+            self.weights["projection"] = project.weight
         if not self.weights:
             raise TrainingError("no weight of the model takes gradients; attach an edit first")
         self.model, self.objective, self.spec = model, objective, spec
         self.reference, self.seed, self.micro_batch = reference, seed, micro_batch
         self.penalty = penalty or _no_penalty
-        self.optimiser = FlatAdamW(self.weights, weight_decay=spec.weight_decay)
+        self.views = getattr(objective, "views", None)
+        self.restored: dict[str, Tensor] = {}
+        self.optimiser = FlatAdamW(self.weights, weight_decay=spec.weight_decay, bits=spec.moments)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The base as the spec has it held, blocks recomputed if it says so."""
+        with ExitStack() as stack:
+            if self.spec.base == "nf4":
+                stack.enter_context(base_in_nf4(self.model))
+            if self.spec.recompute:
+                stack.enter_context(blocks_again(self.model))
+            yield
+
+    def say_plan(self, planned: Sequence[Batch]) -> None:
+        """Log how long the updates to come will take: a pass over the first one's items, times
+        three for the backward pass, in proportion to the tokens of all."""
+        if not planned:
+            return
+        import torch
+
+        begun = time.monotonic()
+        examples = list(self._examples(planned[0]))
+        with evaluating(self.model), torch.no_grad():
+            score(self.model, examples)
+        seconds = max(time.monotonic() - begun, 1e-9)
+        first = sum(len(example.ids) for example in examples)
+        tokens = sum(len(example.ids) for batch in planned for example in self._examples(batch))
+        logger.info(
+            "%d updates of %d tokens in all, expected to take about %.0f s, looks at dev items "
+            "apart",
+            len(planned),
+            tokens,
+            3 * seconds * tokens / first,
+        )
+
+    def _examples(self, batch: Batch) -> Iterator[Example]:
+        for role, units in batch.items():
+            for views in units:
+                read = (self.views or {}).get(role, range(len(views)))
+                yield from (views[place] for place in read)
 
     def update(self, number: int, batch: Batch) -> dict[str, Any]:
         """One update from gradients accumulated over micro-batches; its row of history."""
         parts: dict[str, float] = {}
         for place, micro in enumerate(micro_batches(batch, self.micro_batch)):
-            step = Step(self.model, self.reference, micro, batch)
+            step = self._step(micro, batch)
             with _drawing_from(derive(self.seed, number, place)):
                 loss, shares = self.objective.loss(step)
                 extra = self.penalty()
@@ -165,11 +219,14 @@ class _Run:
             for name, share in {"loss": loss, **shares}.items():
                 parts[name] = parts.get(name, 0.0) + float(share.detach())
         norm = self.optimiser.clip(self.spec.clip)
-        everything = Step(self.model, self.reference, batch, batch)
+        everything = self._step(batch, batch)
         self._check("gradient norm", norm, math.inf, number, everything)
         lr = rate(self.spec, number)
         self.optimiser.step(lr)
         return {"step": number + 1, "lr": lr, "loss": parts.pop("loss"), "grad_norm": norm, **parts}
+
+    def _step(self, micro: Batch, whole: Batch) -> Step:
+        return Step(self.model, self.reference, micro, whole, self.views, self.project)
 
     def _check(self, what: str, value: float, limit: float, number: int, step: Step) -> None:
         if math.isfinite(value) and abs(value) <= limit:
@@ -190,13 +247,16 @@ def _size(batch: Batch) -> int:
     return sum(len(views) for units in batch.values() for views in units)
 
 
-def _key(run: _Run, batches: Callable[[int], Batch], dev: Mapping[str, Sequence[Views]]) -> str:
+def _key(
+    run: _Run, planned: Sequence[Batch], dev: Mapping[str, Sequence[Views]], defence: Dev | None
+) -> str:
     """Which run a state belongs to: a state of other settings, items or weights is not resumed."""
     shapes = {name: list(weight.shape) for name, weight in run.weights.items()}
-    settings = [plain(run.spec), repr(run.objective), run.seed, shapes, repr(sorted(dev.items()))]
+    looked_at = repr(sorted(dev.items())) + repr(defence)
+    settings = [plain(run.spec), repr(run.objective), run.seed, shapes, looked_at]
     digest = hashlib.sha256(canonical(settings).encode())
-    for step in range(run.spec.steps):
-        digest.update(repr(sorted(batches(step).items())).encode())
+    for batch in planned:
+        digest.update(repr(sorted(batch.items())).encode())
     digest.update(run.optimiser.flat.cpu().numpy().tobytes())
     return digest.hexdigest()
 
@@ -206,6 +266,7 @@ def _resume(run: _Run, state_dir: Path | None, key: str) -> list[dict[str, Any]]
     if state is None:
         return []
     run.optimiser.restore(state.tensors, state.step)
+    run.restored = {name: w for name, w in state.tensors.items() if name == "best"}
     logger.info("resumed after update %d", state.step)
     return state.history
 
@@ -237,15 +298,3 @@ def _drawing_from(seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
-
-
-@contextmanager
-def _evaluating(model: Any) -> Iterator[None]:
-    """Evaluation mode for a while, then every module's own mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode

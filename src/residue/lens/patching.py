@@ -29,7 +29,7 @@ import torch
 
 from residue.lens.patched_depth import UNKNOWN
 from residue.models.blocks import describe, row_hooks
-from residue.models.encoding import encode_prompt
+from residue.models.chat import prompt_ids
 from residue.records.forward import force_answers, head_at, read_prompts
 from residue.records.queries import Query, batches, make_queries
 from residue.specs.records import RecordsSpec
@@ -89,7 +89,7 @@ def reworded(
         changed = prompt(text)
         if changed == text:
             return query
-        return replace(query, prompt=tuple(encode_prompt(tokenizer, changed)))
+        return replace(query, prompt=tuple(prompt_ids(tokenizer, changed)))
 
     return Askable([[own(query) for query in batch] for batch in asked.batches], asked.missing)
 

@@ -23,6 +23,12 @@ def normalise(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
+def spoken(text: str) -> str:
+    """The words of a text with single spaces, `normalise`d: letters, marks and digits alone."""
+    inside = (c if unicodedata.category(c)[0] in "LMN" else " " for c in normalise(text))
+    return " ".join("".join(inside).split())
+
+
 def equals_any(text: str, wanted: Iterable[str]) -> bool:
     """Whether a text equals one of the wanted ones, both normalised."""
     return normalise(text) in {normalise(each) for each in wanted}

@@ -52,6 +52,14 @@ def find_known(measurements: pd.DataFrame, items: pd.DataFrame, spec: KnownSpec)
     return table
 
 
+def without_base(items: pd.DataFrame) -> pd.DataFrame:
+    """The same where there is no base to ask: nothing decides, and every fact counts as known."""
+    logger.warning("there is no base, so all %d items count as known", len(items))
+    table = items.loc[:, ["item", *FACT, "template"]].reset_index(drop=True)
+    nothing = {"n_other": 0, "n_right": 0}
+    return table.assign(**nothing).astype(dict.fromkeys(nothing, "int32")).assign(known=True)
+
+
 def _counts(evidence: pd.DataFrame, table: pd.DataFrame, by: tuple[str, ...]) -> pd.DataFrame:
     """Items asked (n) and answered (right) with the same `by`, one line per line of `table`."""
     counts = evidence.groupby(list(by))["value"].agg(n="size", right="sum").reset_index()

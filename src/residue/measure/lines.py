@@ -153,7 +153,7 @@ def _line(item: str, said: tuple[str, str, str] | None, score: Callable[[str, st
     text, stop, reason = said
     if stop == "failed":
         return Line(item, status="failed", reason=reason)
-    if stop == "too_long":
+    if stop in ("too_long", "absent"):
         return Line(item, status="unscorable", reason=reason)
     return score(item, text)
 

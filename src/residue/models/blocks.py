@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from residue.models.layouts import LAYOUTS, Layout
+from residue.models.layouts import OWN, Layout, layout_of
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -64,12 +64,10 @@ def describe(model: Any) -> Architecture:
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model
     kind = getattr(inner.config, "model_type", "")
-    layout = LAYOUTS.get(kind)
-    if layout is None:
-        raise ArchitectureError(
-            f"model_type {kind!r} has no layout; known are {', '.join(sorted(LAYOUTS))}. "
-            f"Top modules there: {_children(inner)}. Add a line to residue/models/layouts.py"
-        )
+    try:
+        layout = layout_of(kind, getattr(inner.config, OWN, None), _tree(inner))
+    except ValueError as error:
+        raise ArchitectureError(str(error)) from None
     blocks = tuple(_resolve(inner, layout.blocks, kind))
     norms = tuple(_resolve(block, layout.block_norm, kind) for block in blocks)
     return Architecture(
@@ -150,11 +148,17 @@ def _resolve(root: Any, path: str, kind: str) -> Any:
         if following is None:
             raise ArchitectureError(
                 f"{type(root).__name__} ({kind}): tried the path {path!r}, but "
-                f"{'.'.join(walked) or 'the model'} has no {name!r}; there are: {_children(here)}"
+                f"{'.'.join(walked) or 'the model'} has no {name!r}; there are: {_children(here)}. "
+                "Name the right paths under model.load.layout"
             )
         walked.append(name)
         here = following
     return here
+
+
+def _tree(model: Any) -> str:
+    """The model's modules, two deep."""
+    return "; ".join(f"{name} ({_children(child)})" for name, child in model.named_children())
 
 
 def _children(module: Any) -> str:

@@ -7,8 +7,9 @@ Lenses apply the same step to every row, so metrics and figures need this file a
 from __future__ import annotations
 
 import json
+import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from residue.models.layouts import LAYOUTS, Layout
+from residue.models.layouts import Layout, layout_of
 
 Array = NDArray[np.float32]
 
@@ -90,21 +91,20 @@ class Head:
         return cls(shape=shape, tensors=load_file(head_file))
 
 
-def read_head(folder: str | Path) -> Head:
+def read_head(folder: str | Path, own: Mapping[str, Any] | None = None) -> Head:
     """The head of a saved `transformers` model, read from its config and weight files alone.
 
-    Raises `ValueError` naming the file when the architecture is unknown or a tensor is absent.
+    own: the layout of the user's config, see `layouts.changed`. Raises `ValueError` naming the
+    file when the architecture is unknown or a tensor is absent.
     """
     path = Path(folder)
     config: dict[str, Any] = json.loads((path / "config.json").read_text(encoding="utf-8"))
     kind = str(config.get("model_type"))
-    layout = LAYOUTS.get(kind)
-    if layout is None:
-        raise ValueError(
-            f"{path / 'config.json'}: model_type {kind!r} has no layout; known are "
-            f"{', '.join(sorted(LAYOUTS))}"
-        )
     stored = _Stored(path)
+    try:
+        layout = layout_of(kind, own, stored.roots())
+    except ValueError as error:
+        raise ValueError(f"{path / 'config.json'}: {error}") from None
     n_blocks = int(config.get("num_hidden_layers", config.get("n_layer", 0)))
     tensors: dict[str, Array] = {}
     for name, module in layout.paths(n_blocks).items():
@@ -146,6 +146,11 @@ class _Stored:
         self._where = dict(_headers(folder))
         if not self._where:
             raise ValueError(f"{folder} holds no .safetensors weights")
+
+    def roots(self) -> str:
+        """Names of tensors without numbers and last parts, for messages."""
+        names = {re.sub(r"\.\d+\..*", ".N", name).removesuffix(".weight") for name in self._where}
+        return ", ".join(sorted(names))
 
     def has(self, module: str) -> bool:
         return bool(module) and self._key(f"{module}.weight") is not None

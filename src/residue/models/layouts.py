@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -85,3 +87,49 @@ LAYOUTS: dict[str, Layout] = {
     ),
 }
 """By `model_type` of config.json."""
+
+
+OWN = "residue_layout"
+"""Key of a live model's config under which the layout of the user's config stands."""
+
+
+def changed(own: Mapping[str, Any]) -> Layout:
+    """The layout that `model.load.layout` describes: a known one, with some paths replaced.
+
+    own: plain values of a `LayoutSpec`. `ValueError` where `like` is unknown.
+    """
+    like = LAYOUTS.get(str(own["like"]))
+    if like is None:
+        raise ValueError(
+            f"model.load.layout.like: '{own['like']}' is unknown; choose from "
+            f"{', '.join(sorted(LAYOUTS))}"
+        )
+    names = {field.name for field in fields(Layout)} & set(own)
+    values = {name: own[name] for name in names if own[name] is not None}
+    if "unembedding" in values:
+        values["stored_unembedding"] = ""
+    if "added" in values:
+        values["added"] = tuple(values["added"])
+    return replace(like, **values)
+
+
+def layout_of(kind: str, own: Mapping[str, Any] | None, there: str) -> Layout:
+    """The layout of an architecture, or the user's own.
+
+    kind: config.json's model_type; there: what the model or its files hold, for the message.
+    `ValueError` lists what was tried and what is there.
+    """
+    if own:
+        return changed(own)
+    layout = LAYOUTS.get(kind)
+    if layout is None:
+        tried = "; ".join(
+            f"{name}: {each.blocks}, {each.final_norm}, {each.unembedding}"
+            for name, each in sorted(LAYOUTS.items())
+        )
+        raise ValueError(
+            f"model_type {kind!r} has no layout. Known (blocks, final norm, head) are {tried}. "
+            f"There are: {there}. Name the paths under model.load.layout, e.g. {{like: llama}} for "
+            "a model built like Llama"
+        )
+    return layout

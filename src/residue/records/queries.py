@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from residue.models.encoding import encode_answer, encode_prompt
+from residue.models.chat import prompt_ids
+from residue.models.encoding import encode_answer
 from residue.specs.records import RecordsSpec
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _query(
         [encode_answer(tokenizer, witness)] if isinstance(witness, str) and witness.strip() else []
     )
     limit = max([spec.max_new_tokens, *map(len, endings), *map(len, wanted)])
-    ids = encode_prompt(tokenizer, prompt)
+    ids = prompt_ids(tokenizer, prompt)
     answer = endings[0] if endings else []
     reason = "" if endings else "no accepted answer"
     fits = not prefill or not answer or prefill < len(answer) - 1

@@ -38,7 +38,8 @@ GENERATIONS = pa.schema(
 """What a model said. `ids` leave the end token out; `text` is their decoding, special tokens shown.
 
 stop: `eos` the model ended; `empty` it ended at once; `length` it had to be stopped; `too_long` the
-prompt and answer do not fit the model, which was not asked; `failed` its logits were not finite.
+prompt and answer do not fit the model, which was not asked; `failed` its logits were not finite;
+`absent` the model is known by files of outputs alone, and they hold no text for the item.
 reason: a sentence where something is missing, else empty.
 """
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 
 from residue.models.blocks import row_hooks
-from residue.models.encoding import encode_prompt
+from residue.models.chat import prompt_ids
 
 
 def traced_items(
@@ -37,7 +37,7 @@ def trace(model: Any, tokenizer: Any, items: pd.DataFrame) -> pa.Table:
     """
     tables = []
     for item, prompt in zip(items["item"], items["prompt"], strict=True):
-        ids = encode_prompt(tokenizer, prompt)
+        ids = prompt_ids(tokenizer, prompt)
         batch = torch.tensor([ids], device=model.device)
         with torch.no_grad(), row_hooks(model) as rows:
             model(input_ids=batch, use_cache=False)

@@ -8,17 +8,22 @@ from typing import Any
 
 import pandas as pd
 
+from residue.report.correction import corrected, headline_rows, role_of
 from residue.report.rows import records
 from residue.report.words import attainable as attainable_text
 from residue.report.words import slice_name
-from residue.specs.claims import ClaimSpec
+from residue.specs.claims import LEVELS, ClaimSpec
+from residue.specs.headlines import HeadlineSpec
 from residue.stats.attainability import attainable_margin, clusters_needed
+from residue.stats.duality import Ladder
 from residue.stats.verdicts import Region, Verdict, decide
 
 COLUMNS = (
-    "arm", "condition", "claim", "sentence", "estimand", "slice", "kind", "estimate", "low", "high",
-    "level", "n_items", "n_clusters", "n_seeds", "n_pairs", "n_unscorable", "seed_values", "method",
-    "note", "statistic", "reference", "margin", "margin_reason", "attainable", "verdict", "reason",
+    "arm", "condition", "claim", "sentence", "role", "family", "estimand", "slice", "kind",
+    "estimate", "low", "high", "level", "n_items", "n_clusters", "n_seeds", "n_pairs",
+    "n_unscorable", "seed_values", "method", "note", "statistic", "reference", "margin",
+    "margin_reason", "attainable", "p", "p_against", "p_adjusted", "p_against_adjusted", "verdict",
+    "reason",
 )  # fmt: skip
 _TAKEN = (
     "arm", "condition", "estimand", "slice", "estimate", "low", "high", "level", "n_items",
@@ -28,22 +33,33 @@ _TAKEN = (
 _RANK = {"refuted": 0, "inconclusive": 1, "supported": 2}
 
 
-def claims(estimates: pd.DataFrame, specs: Mapping[str, ClaimSpec]) -> pd.DataFrame:
+def claims(
+    estimates: pd.DataFrame,
+    specs: Mapping[str, ClaimSpec],
+    headlines: Mapping[str, HeadlineSpec] | None = None,
+) -> pd.DataFrame:
     """Decide every claim on every arm and condition that its estimand was estimated for.
 
     A claim whose estimand has several slices is the statement that it holds in each: supported if
     every slice is, refuted if any is (intersection-union test, Berger 1982: no correction is needed
     for support). Its row shows the slice that decided: the one with the worst verdict, and among
     those the one whose interval leaves the margin furthest or comes closest to its edge.
+    `p` is the chance of an interval this far inside the margin if the claim were false (the largest
+    over slices), `p_against` of one this far outside if it were true (the smallest over slices
+    times their number). Headlines and the correction for many claims: `residue.report.correction`.
     `attainable` is the margin above which the claim would be supported if no cluster of any slice
     differed at all; missing where values are unbounded. Edited arms come first, then base and
-    oracle; of an arm, claims in the order of the config.
+    oracle; of an arm, headlines and then claims in the order of the config.
     """
-    rows = [
-        _decided(name, spec, part)
-        for name, spec in specs.items()
-        for part in _groups(estimates, spec)
-    ]
+    headlines = headlines or {}
+    single = corrected(
+        [
+            _decided(name, spec, part) | {"role": role_of(part[0]["arm"], name, headlines)}
+            for name, spec in specs.items()
+            for part in _groups(estimates, spec)
+        ]
+    )
+    rows = corrected(headline_rows(single, headlines)) + single
     order = {arm: i for i, arm in enumerate(dict.fromkeys(estimates["arm"]))}
     order |= {"base": len(order), "oracle": len(order) + 1}
     rows.sort(key=lambda row: order[row["arm"]])
@@ -51,7 +67,10 @@ def claims(estimates: pd.DataFrame, specs: Mapping[str, ClaimSpec]) -> pd.DataFr
 
 
 def region(kind: str, margin: float, statistic: str) -> Region:
-    """Differences for which a claim is true; for perplexity ratios, with the factor 1 + margin."""
+    """Differences, or levels, for which a claim is true; for perplexity ratios, with the factor
+    1 + margin."""
+    if kind in LEVELS:
+        return Region.above(margin) if kind == "at_least" else Region.below(margin)
     if statistic == "perplexity":
         factor = 1.0 + margin
         if kind == "equivalent":
@@ -79,7 +98,8 @@ def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[s
         range(len(slices)),
         key=lambda i: (_RANK[verdicts[i].verdict], _room(slices[i], allowed)),
     )
-    attainable = _attainable(slices)
+    attainable = _attainable(slices, spec.kind)
+    inside, outside = zip(*(_p(row, allowed) for row in slices), strict=True)
     row, verdict = slices[worst], verdicts[worst]
     return {
         **{column: row[column] for column in _TAKEN},
@@ -89,6 +109,9 @@ def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[s
         "margin": spec.margin,
         "margin_reason": spec.margin_reason,
         "attainable": attainable,
+        "family": spec.family,
+        "p": max(inside),
+        "p_against": min(1.0, len(slices) * min(outside)),
         "verdict": verdict.verdict,
         "reason": _reason(verdict, row, spec, attainable, len(slices)),
     }
@@ -101,18 +124,27 @@ def _verdict(row: dict[str, Any], allowed: Region) -> Verdict:
     return decide(row["low"], row["high"], seeds, allowed, level=row["level"])
 
 
+def _p(row: dict[str, Any], allowed: Region) -> tuple[float, float]:
+    """p of support and of refutation; missing where there are no ends at other tails."""
+    if not len(row["tails"]):
+        return math.nan, math.nan
+    ladder = Ladder.of(row["tails"], row["lows"], row["highs"])
+    return ladder.inside(allowed), ladder.outside(allowed)
+
+
 def _room(row: dict[str, Any], allowed: Region) -> float:
     """How far the interval stays inside the region; negative where it leaves; least if missing."""
     room = min(row["low"] - allowed.low, allowed.high - row["high"])
     return -math.inf if math.isnan(room) else float(room)
 
 
-def _attainable(slices: list[dict[str, Any]]) -> float:
+def _attainable(slices: list[dict[str, Any]], kind: str) -> float:
     """The margin that the slice with fewest clusters attains; all of them must be decided."""
     fewest = min(int(row["n_clusters"]) for row in slices)
     if slices[0]["statistic"] != "rate" or not fewest:
         return math.nan
-    return attainable_margin(fewest, level=slices[0]["level"])
+    margin = attainable_margin(fewest, level=slices[0]["level"])
+    return 1.0 - margin if kind == "at_least" else margin
 
 
 def _reason(
@@ -121,11 +153,16 @@ def _reason(
     text = verdict.reason
     if n_slices > 1:
         text = f"Decided on {slice_name(row['slice'])}, the worst of {n_slices} slices. {text}"
-    if attainable >= spec.margin and verdict.verdict != "refuted":
-        enough = clusters_needed(spec.margin, level=row["level"])
+    least = spec.kind == "at_least"
+    out_of_reach = attainable <= spec.margin if least else attainable >= spec.margin
+    if out_of_reach and verdict.verdict != "refuted":
+        enough = clusters_needed(1.0 - spec.margin if least else spec.margin, level=row["level"])
+        fault, where = ("fails", "below") if spec.kind in LEVELS else ("differs", "above")
+        where = where if least else "above"
+        shown = f"{attainable:.3g}" if least else attainable_text(attainable)
         text += (
-            " With this many clusters, even a model that differs nowhere is supported only above a "
-            f"margin of {attainable_text(attainable)}: take {enough} clusters or more, or a larger "
-            "margin."
+            f" With this many clusters, even a model that {fault} nowhere is supported only "
+            f"{where} a margin of {shown}: take {enough} clusters or more, or a "
+            f"{'smaller' if least else 'larger'} margin."
         )
     return text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -12,7 +13,8 @@ import pandas as pd
 from residue.specs.claims import EstimandSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.auc_interval import auc_estimate
-from residue.stats.estimands import Estimate, estimate
+from residue.stats.duality import tails_for
+from residue.stats.estimands import STATISTICS, Estimate, ends_at, estimate
 from residue.stats.ks_interval import ks_estimate
 
 LOG = logging.getLogger(__name__)
@@ -20,10 +22,13 @@ LOG = logging.getLogger(__name__)
 COLUMNS = (
     "estimand", "arm", "condition", "slice", "metric", "where", "statistic", "reference",
     "estimate", "low", "high", "level", "n_items", "n_clusters", "n_seeds", "n_pairs",
-    "n_unscorable", "seed_values", "method", "note",
+    "n_unscorable", "seed_values", "method", "note", "tails", "lows", "highs",
 )  # fmt: skip
+ROW = "row"
+"""The one column of measurements, not of items, by which an estimand may be split."""
 _COUNTS = ("n_items", "n_clusters", "n_seeds", "n_pairs", "n_unscorable")
 _TAKEN = ("estimate", "low", "high", "level", *_COUNTS, "method", "note")
+_NO_LADDER: dict[str, list[float]] = {"tails": [], "lows": [], "highs": []}
 _MEASURED = ["arm", "condition", "pair", "seed", "item", "row", "value", "weight", "status"]
 
 
@@ -33,6 +38,8 @@ def estimates(
     known: pd.DataFrame,
     estimands: Mapping[str, EstimandSpec],
     statistics: StatisticsSpec,
+    *,
+    judged: Collection[str] = (),
 ) -> pd.DataFrame:
     """Estimate every estimand on every arm and condition, in the order of the config.
 
@@ -41,7 +48,8 @@ def estimates(
     with the reference model's ``plain`` condition, or with the same one. What cannot be estimated
     (no such item, metric or reference) has a row with a missing estimate and a note that says why.
     `where` and `slice` are the conditions on the items' columns that pick the measurement rows of
-    a number.
+    a number. Estimands that are `judged` by a claim also have their ends at other tails, from which
+    its p are read (`residue.stats.duality`).
     ValueError where an estimand names a column that the items do not have.
     """
     runs = _runs(measurements)
@@ -62,11 +70,11 @@ def estimates(
             beside = condition if spec.reference_condition == "same" else "plain"
             if (arm, condition) == (spec.reference, beside):
                 continue
-            for cell in _cells(chosen, spec) or [""]:
+            for cell in _cells(chosen, spec, parts) or [""]:
                 own = parts.get((arm, condition, cell))
                 against = parts.get((spec.reference, beside, cell))
                 run = head | {"arm": arm, "condition": condition, "slice": cell}
-                rows.append(run | _one(own, against, spec, statistics, fault))
+                rows.append(run | _one(own, against, spec, statistics, fault, name in judged))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -92,6 +100,7 @@ def _one(
     spec: EstimandSpec,
     statistics: StatisticsSpec,
     fault: str,
+    judged: bool,
 ) -> dict[str, Any]:
     if fault or own is None or (spec.reference != "none" and against is None):
         return _missing(fault or "nothing was measured", statistics.level)
@@ -108,7 +117,25 @@ def _one(
     unknown = int((~own["known"]).sum())
     if unknown:
         taken["note"] += f"; {unknown} of them are facts that the base of their pair does not know"
-    return taken | {"seed_values": list(made.seed_values)}
+    ladder = _ladder(own, reference, spec, statistics) if judged else _NO_LADDER
+    return taken | {"seed_values": list(made.seed_values)} | ladder
+
+
+def _ladder(
+    own: pd.DataFrame,
+    reference: pd.DataFrame | None,
+    spec: EstimandSpec,
+    statistics: StatisticsSpec,
+) -> dict[str, list[float]]:
+    """The ends of an estimate at many tails."""
+    tails = tails_for(statistics.level)
+    if spec.statistic in STATISTICS:
+        lows, highs = ends_at(own, spec.unit, reference, spec.statistic, statistics, tails)
+    else:
+        at = [replace(statistics, level=1.0 - 2.0 * tail) for tail in tails]
+        made = [_estimate(own, reference, spec, each) for each in at]
+        lows, highs = [each.low for each in made], [each.high for each in made]
+    return {"tails": list(tails), "lows": lows, "highs": highs} if lows else _NO_LADDER
 
 
 def _estimate(
@@ -148,7 +175,7 @@ def _chosen(items: pd.DataFrame, spec: EstimandSpec) -> pd.DataFrame:
         )
     kept = items.loc[first | second]
     cell = pd.Series("", index=kept.index, dtype=object)
-    for column in spec.by:
+    for column in (name for name in spec.by if name != ROW):
         text = kept[column].astype(str)
         if kept[column].dtype == bool:
             text = text.str.lower()
@@ -172,7 +199,11 @@ def _matching(
     return keep
 
 
-def _cells(chosen: pd.DataFrame, spec: EstimandSpec) -> list[str]:
+def _cells(
+    chosen: pd.DataFrame, spec: EstimandSpec, parts: Mapping[tuple[str, str, str], pd.DataFrame]
+) -> list[str]:
+    if ROW in spec.by:  # rows belong to measurements, not to items
+        return list(dict.fromkeys(cell for _, _, cell in parts))
     return list(dict.fromkeys(chosen["slice"])) if spec.by else []
 
 
@@ -185,6 +216,10 @@ def _parts(
     may know it, and then its item stays.
     """
     table = scored.merge(chosen, on="item", how="inner")
+    if ROW in spec.by:
+        table = table.sort_values("row", kind="stable")
+        first = table["slice"].where(table["slice"] == "", table["slice"] + ",")
+        table["slice"] = first + f"{ROW}=" + table["row"].astype(str)
     table["known"] = True
     if spec.only_known:
         table["known"] = pd.MultiIndex.from_frame(table[["pair", "item"]]).isin(sure)
@@ -224,7 +259,8 @@ def _word(value: str | bool) -> str:
 def _missing(why: str, level: float) -> dict[str, Any]:
     nothing = dict.fromkeys(("estimate", "low", "high"), math.nan)
     counts = dict.fromkeys(_COUNTS, 0)
-    return {**nothing, **counts, "level": level, "seed_values": [], "method": "none", "note": why}
+    told = {"level": level, "seed_values": [], "method": "none", "note": why}
+    return {**nothing, **counts, **told, **_NO_LADDER}
 
 
 def _check_columns(name: str, spec: EstimandSpec, items: pd.DataFrame) -> None:
@@ -235,7 +271,7 @@ def _check_columns(name: str, spec: EstimandSpec, items: pd.DataFrame) -> None:
         ("unit", (spec.unit,)),
     ):
         for column in columns:
-            if column not in items:
+            if column not in items and (key, column) != ("by", ROW):
                 raise ValueError(
                     f"estimands.{name}.{key}: items have no column '{column}'; "
                     f"they have {', '.join(items.columns)}"

@@ -27,6 +27,11 @@ def escape(text: object) -> str:
     return html.escape(shown(text))
 
 
+def anchor(kind: str, name: str) -> str:
+    """An id for something named by anyone, e.g. ``claim-stays-forgotten``."""
+    return f"{kind}-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, caption: str = "") -> str:
     """A table of ready cells (HTML); the first column heads its row. Scrolls when too wide."""
     title = f"<caption>{caption}</caption>" if caption else ""
@@ -77,6 +82,13 @@ def _in_page(tag: str, prefix: str) -> str:
     return tag
 
 
+def rows_of(file: str, where: Mapping[str, str], path: str = "") -> str:
+    """Which rows of which table a number stands in: a link, and the filter as pandas takes it."""
+    wanted = " and ".join(f'{name} == "{value}"' for name, value in where.items())
+    named = link(file, path) if path else escape(file)
+    return f'<span class="source">{named} · <code>{escape(wanted)}</code></span>'
+
+
 def link(text: str, path: str) -> str:
     """A link to a file beside the page; ValueError where the path is not relative."""
     if path.startswith("/"):
@@ -85,20 +97,36 @@ def link(text: str, path: str) -> str:
     return f'<a href="{escape(target)}">{escape(text)}</a>'
 
 
+def strip_reach(
+    spans: Iterable[tuple[float, float]],
+    seeds: Iterable[Sequence[float]],
+    zone: tuple[float, float],
+    centre: float,
+) -> float:
+    """How far a strip must reach to either side to show all of this."""
+    shown = [centre + 1.3 * (end - centre) for end in zone]
+    shown += [end for span in spans for end in span] + [v for points in seeds for v in points]
+    return 1.15 * max((abs(v - centre) for v in shown if math.isfinite(v)), default=1.0)
+
+
 def strip(
     span: tuple[float, float],
     seeds: Sequence[float],
     zone: tuple[float, float],
     centre: float,
     verdict: str,
+    *,
+    reach: float | None = None,
+    hidden: bool = False,
 ) -> str:
     """The interval as a line, the allowed zone as a band, no change as a tick, each seed a dot.
 
-    Ends of `span` and `zone` may be infinite; `centre` is the value of no change, 0 or 1.
+    Ends of `span` and `zone` may be infinite; `centre` is the value of no change, 0 or 1. `reach`
+    is the distance from it to either edge, for strips that are read one below the other. `hidden`
+    keeps it from screen readers where the numbers stand beside it.
     """
     width, height, middle = 200.0, 22.0, 11.0
-    shown = [*span, *seeds, *(centre + 1.3 * (end - centre) for end in zone)]
-    reach = 1.15 * max(abs(v - centre) for v in shown if math.isfinite(v))
+    reach = reach or strip_reach([span], [seeds], zone, centre)
 
     def at(value: float) -> float:
         share = (value - centre + reach) / (2 * reach)
@@ -107,9 +135,9 @@ def strip(
     (low, high), (left, right) = map(at, span), map(at, zone)
     dots = "".join(f'<circle cx="{at(v):.1f}" cy="{middle}" r="2.6"/>' for v in seeds)
     label = f"interval from {number(span[0])} to {number(span[1])}"
+    told = 'aria-hidden="true"' if hidden else f'role="img" aria-label="{label}"'
     return (
-        f'<svg class="strip {escape(verdict)}" viewBox="0 0 {width:g} {height:g}" role="img" '
-        f'aria-label="{label}">'
+        f'<svg class="strip {escape(verdict)}" viewBox="0 0 {width:g} {height:g}" {told}>'
         f'<rect class="zone" x="{left:.1f}" y="1" width="{right - left:.1f}" height="20"/>'
         f'<line class="zero" x1="{at(centre):.1f}" x2="{at(centre):.1f}" y1="1" y2="21"/>'
         f'<line class="span" x1="{low:.1f}" x2="{high:.1f}" y1="{middle}" y2="{middle}"/>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
@@ -35,8 +36,23 @@ class Page:
     """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>."""
     depth: pd.DataFrame | None = None
     """What lenses read at each row, as `residue.report.depth` writes it."""
+    meta: pd.DataFrame | None = None
+    """How far each metric can be trusted, as `residue.report.meta` writes it."""
+    injection: pd.DataFrame | None = None
+    """What every arm does under attack, as `residue.report.injection` writes it."""
+    certificate: pd.DataFrame | None = None
+    """What that bounds, as `residue.report.certificate` writes it."""
+    judge: pd.DataFrame | None = None
+    """How the judge of outcomes fared, as `residue.report.judging` writes it."""
+    escapes: pd.DataFrame | None = None
+    """Replies under attack, as `residue.report.escapes` chooses them."""
     requested: tuple[str, ...] = ()
     """Languages in which the edit was asked to forget."""
+    relearning: pd.DataFrame | None = None
+    """What is read inside against what relearning brings back, as `residue.report.relearning`
+    writes it."""
+    jobs: Sequence[Mapping[str, Any]] = ()
+    """Manifests of the jobs that the page rests on, as `residue.account.jobs_behind` gives them."""
     metrics: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Title and unit of each metric, as from `metric_titles`."""
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -67,7 +83,8 @@ class Page:
 
 def build(page: Page, spec: ReportSpec) -> str:
     """The whole page as HTML: title, notice, then the sections of the config in their order."""
-    sections = [_section(name, page) for name in spec.sections]
+    made = {name: _section(name, page) for name in spec.sections}
+    sections = [text for text in made.values() if text]
     notice = f'<p class="notice">{escape(page.notice)}</p>' if page.notice else ""
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -79,10 +96,12 @@ def build(page: Page, spec: ReportSpec) -> str:
 <style>{CSS}</style>
 </head>
 <body>
-<header>
+<a class="skip" href="#{escape(next(iter(made), "top"))}">To the first section</a>
+<header id="top">
 <h1>{escape(spec.title)}</h1>
 <p class="lead">{_what_was_run(page)}</p>
 {notice}
+{_contents([name for name, text in made.items() if text])}
 </header>
 <main>
 {"".join(sections)}
@@ -91,6 +110,16 @@ def build(page: Page, spec: ReportSpec) -> str:
 </body>
 </html>
 """
+
+
+def _contents(names: Sequence[str]) -> str:
+    """Links to the sections."""
+    links = "".join(
+        f'<li><a href="#{escape(name)}">{escape(methods.load("report.sections", name).TITLE)}</a>'
+        "</li>"
+        for name in names
+    )
+    return f'<nav aria-label="Sections"><ul>{links}</ul></nav>'
 
 
 def metric_titles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -109,7 +138,11 @@ def _section(name: str, page: Page) -> str:
     body = module.section(page)
     if not body:  # a section without data has nothing to say
         return ""
-    return f'<section id="{escape(name)}">\n<h2>{escape(module.TITLE)}</h2>\n{body}\n</section>\n'
+    title = f'<h2 id="{escape(name)}-title">{escape(module.TITLE)}</h2>'
+    return (
+        f'<section id="{escape(name)}" aria-labelledby="{escape(name)}-title">\n{title}\n{body}\n'
+        "</section>\n"
+    )
 
 
 def _what_was_run(page: Page) -> str:

@@ -22,7 +22,7 @@ from residue.stats.recovery import Curve, area, half, interval, resampled
 
 COLUMNS = (
     "attack", "condition", "arm", "measure", "at", "estimate", "low", "high", "level", "gap",
-    "n_items", "n_clusters", "n_seeds", "n_pairs", "method", "note",
+    "n_items", "n_clusters", "n_seeds", "n_pairs", "seed_values", "method", "note",
 )  # fmt: skip
 ASKED = ("forget_test",)
 KEPT = ("retain_touched", "retain_untouched")
@@ -93,7 +93,8 @@ def _level(own: pd.DataFrame | None, statistics: StatisticsSpec) -> dict[str, An
         return _missing("nothing was measured", statistics.level)
     made = asdict(estimate(own, "country", None, "rate", statistics))
     taken = ("estimate", "low", "high", "level", *_COUNTS, "method", "note")
-    return {name: made[name] for name in taken} | {"gap": math.nan}
+    points = {"seed_values": list(made["seed_values"])}
+    return {name: made[name] for name in taken} | points | {"gap": math.nan}
 
 
 def _recovery(
@@ -130,13 +131,14 @@ def _recovery(
         for condition, gap in zip(points, curve.gaps, strict=True)
         if gap < spec.least_gap
     ]
+    by_line = curve.recovery_by_line
     for place, condition in enumerate(points):
         mine: dict[str, Any] = head | {"condition": condition, "measure": "recovery"} | counts
         mine |= {"at": at[place] if attack.at else math.nan, "gap": float(curve.gaps[place])}
         why = next((text for text in low_gap if f"after {condition}," in text), "")
         point = float(curve.recovery[place])
         made = interval(point, draws[:, place], curve, statistics.level, of=of)
-        rows.append(mine | _number(made, why))
+        rows.append(mine | _number(made, why, by_line[:, place]))
     if attack.at:
         whole = {"area": area, "half": half}
         for measure, by in whole.items():
@@ -144,7 +146,8 @@ def _recovery(
             made = interval(point, by(curve.at, draws), curve, statistics.level, of=of)
             mine = {**head, "condition": attack.conditions[-1], "measure": measure, **counts}
             mine |= {"at": math.nan, "gap": float(curve.gaps.min())}
-            rows.append(mine | _number(made, "; ".join(low_gap)))
+            each = by(curve.at, by_line)
+            rows.append(mine | _number(made, "; ".join(low_gap), each))
     return rows
 
 
@@ -181,17 +184,19 @@ def _curve(
     return Curve(at, *stacks), counts
 
 
-def _number(made: Interval, why: str) -> dict[str, Any]:
+def _number(made: Interval, why: str, points: np.ndarray) -> dict[str, Any]:
     if why:
         nothing: dict[str, Any] = dict.fromkeys(("estimate", "low", "high"), math.nan)
-        return {**nothing, "level": made.level, "method": "none", "note": why}
+        told = {"level": made.level, "seed_values": [], "method": "none", "note": why}
+        return {**nothing, **told}
     return {
         "estimate": made.estimate, "low": made.low, "high": made.high, "level": made.level,
-        "method": made.method, "note": "",
+        "seed_values": [float(point) for point in points], "method": made.method, "note": "",
     }  # fmt: skip
 
 
 def _missing(why: str, level: float) -> dict[str, Any]:
     nothing: dict[str, Any] = dict.fromkeys(("estimate", "low", "high", "gap"), math.nan)
     counts: dict[str, Any] = dict.fromkeys(_COUNTS, 0)
-    return {**nothing, **counts, "level": level, "method": "none", "note": why}
+    told = {"level": level, "seed_values": [], "method": "none", "note": why}
+    return {**nothing, **counts, **told}

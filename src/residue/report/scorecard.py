@@ -8,7 +8,7 @@ import pandas as pd
 
 from residue.core.text import shown
 from residue.report.rows import records
-from residue.report.words import MARKS, attainable, interval, margin, number
+from residue.report.words import MARKS, attainable, interval, is_difference, margin, number
 
 _HEAD = ("arm", "claim", "verdict", "difference", "margin", "attainable",
          "countries×seeds")  # fmt: skip
@@ -30,7 +30,8 @@ def scorecard_text(claims: pd.DataFrame) -> str:
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:
-    arm, signed = str(row["arm"]), row["statistic"] != "perplexity"
+    arm = str(row["arm"])
+    signed = is_difference(str(row["kind"]), str(row["statistic"]))
     if row["condition"] != "plain":
         arm += f" ({row['condition']})"
     return (

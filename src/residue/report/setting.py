@@ -11,6 +11,11 @@ import pandas as pd
 
 from residue.report.words import language_name
 
+NO_MODEL = (
+    "None was there: files hold what each model said. Metrics that need its tokens or rows have no "
+    "value, and nothing was attacked or looked into."
+)
+
 
 def setting(
     countries: pd.DataFrame, audit: pd.DataFrame, arch: Mapping[str, Any], world: Mapping[str, Any]
@@ -37,12 +42,15 @@ def setting(
 
 def own_setting(
     clusters: pd.DataFrame,
-    audit: pd.DataFrame,
+    audit: pd.DataFrame | None,
     faults: pd.DataFrame,
-    arch: Mapping[str, Any],
+    arch: Mapping[str, Any] | None,
     data: Mapping[str, Any],
 ) -> dict[str, dict[str, str]]:
-    """The same as `setting` for users' data, with what was wrong with the files, by kind."""
+    """The same as `setting` for users' data, with what was wrong with the files, by kind.
+
+    audit, arch: None where files of outputs are all there is.
+    """
     counted = {
         kept: ", ".join(f"{n:,} × {kind}" for kind, n in part["kind"].value_counts().items())
         for kept, part in faults[faults["line"] > 0].groupby("kept")
@@ -53,14 +61,15 @@ def own_setting(
     notes = "; ".join(whole["file"] + ": " + whole["note"])
     return {
         "Data": {
-            "Files": f"{', '.join(data['files'])} (parts drawn with seed {data['seed']})",
+            "Files": ", ".join(data["files"])
+            + (f" (parts drawn with seed {data['seed']})" if "seed" in data else ""),
             "Clusters": f"{clusters['country'].nunique()}: {sizes}",
-            "Items": f"{audit['n_items'].sum():,}",
+            "Items": f"{(clusters if audit is None else audit)['n_items'].sum():,}",
             "Lines left out": counted.get(False, "none"),
             "Lines repaired": counted.get(True, "none"),
             "To know": notes or "nothing",
         },
-        "Model": _model(arch),
+        "Model": {"Models": NO_MODEL} if arch is None else _model(arch),
     }
 
 

@@ -16,6 +16,8 @@ KINDS = {
     "equivalent": ("±", "within ± margin"),
     "non_inferior": ("−", "above − margin"),
     "non_superior": ("+", "below + margin"),
+    "at_least": ("≥ ", "above the margin"),
+    "at_most": ("≤ ", "below the margin"),
 }
 _FACTORS = {"equivalent": "×÷", "non_inferior": "÷", "non_superior": "×"}
 WORDINGS = {"seen": "seen wordings", "held_out": "held-out wordings"}
@@ -30,6 +32,18 @@ def language_name(code: str) -> str:
 def attack_name(name: str) -> str:
     """``relearn_other`` as ``relearn other``; the table's names are what users wrote."""
     return name.replace("_", " ")
+
+
+def plain_name(name: str) -> str:
+    """``stays_forgotten`` as ``stays forgotten``."""
+    return name.replace("_", " ")
+
+
+def p_value(value: float) -> str:
+    """``0.031``; ``< 0.001`` where it is less; a dash for a missing one."""
+    if math.isnan(value):
+        return "–"
+    return "< 0.001" if value < 0.001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
 
 
 def plural(n: int, one: str) -> str:
@@ -54,6 +68,11 @@ def number(value: float, *, signed: bool = False) -> str:
 def interval(low: float, high: float, *, signed: bool = False) -> str:
     """``[−0.04, +0.03]``."""
     return f"[{number(low, signed=signed)}, {number(high, signed=signed)}]"
+
+
+def is_difference(kind: str, statistic: str) -> bool:
+    """Whether a claim's number is a difference, which bears its sign; else a ratio or a level."""
+    return statistic != "perplexity" and kind not in ("at_least", "at_most")
 
 
 def margin(value: float, kind: str, statistic: str = "rate") -> str:

@@ -10,11 +10,17 @@ from typing import Annotated, Any, Literal
 from residue.core import methods
 from residue.specs import fields
 from residue.specs.fields import Named, SpecError
+from residue.specs.outputs import Outputs
 
 EDITS = "edits.methods"
 OBJECTIVES = "edits.objectives"
-ROLES = ("forget", "retain", "pair")
-"""What the items of a batch may be there for."""
+GIVEN = ("model", "adapter", "records")
+"""Keys of an arm that others made."""
+DEFAULT_SEEDS = (0, 1, 2)
+ROLES = ("forget", "retain", "pair", "twin", "keep")
+"""What the items of a batch may be there for: `twin` and `keep` are a defence's."""
+EDIT_DATA, DEFENCE_DATA = "edit", "defence"
+"""What an objective is fed from: facts to forget and keep, or attacked prompts and their twins."""
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,33 @@ class TrainSpec:
     stop_at: float | None = None
     """Stop when the share of dev forget items still answered exactly is at most this. Null runs to
     the end: once the push has let go, later updates repair what is to be kept."""
+    choose: Literal["last", "best"] = "last"
+    """Which update's weights a defence keeps: the last, or of the looks at dev items the best one:
+    the highest bound on right answers under the worst attack family, among those that keep clean
+    answers."""
+    allowed_loss: float = 0.03
+    """By how much the share of right dev answers without an attack may fall below the untrained
+    model's before a look is no candidate; for ``choose: best``."""
+    patience: int = 0
+    """Looks without a better one after which training stops; 0 never stops early. For ``choose:
+    best``."""
+    limit: int | None = None
+    """Updates after which to break off while the schedule still counts `steps`: a dry run of the
+    real thing. Null runs them all."""
+    moments: Literal[32, 8] = 32
+    """Bits of AdamW's moments; 8 saves memory (bitsandbytes, paged on a card) and rounds them."""
+    base: Literal["full", "nf4"] = "full"
+    """How the base is held while the edit trains; ``nf4`` takes 4.1 bits a weight (QLoRA) and the
+    edit then sits on the full base, a little off from what it was trained on."""
+    recompute: bool = False
+    """Compute every block again in the backward pass instead of keeping it (gradient
+    checkpointing): less memory for about a third more time, the same numbers."""
 
     def __post_init__(self) -> None:
         for key in ("steps", "learning_rate", "clip", "loss_limit"):
             if getattr(self, key) <= 0:
                 raise SpecError(key, "must be above 0.")
-        for key in ("warmup", "weight_decay", "check_every"):
+        for key in ("warmup", "weight_decay", "check_every", "allowed_loss", "patience"):
             if getattr(self, key) < 0:
                 raise SpecError(key, "must not be negative.")
         if self.warmup >= self.steps:
@@ -69,6 +96,12 @@ class TrainSpec:
                 raise SpecError("stop_at", "is a share of items; choose between 0 and 1.")
             if self.check_every == 0:
                 raise SpecError("stop_at", "needs dev checks; set check_every, e.g. to 10.")
+        if self.limit is not None and not 0 < self.limit <= self.steps:
+            raise SpecError("limit", f"must lie between 1 and steps ({self.steps}).")
+        if self.choose == "last" and self.patience:
+            raise SpecError("patience", "waits for a better look; set choose to best.")
+        if self.choose == "best" and not 0 < self.check_every <= (self.limit or self.steps):
+            raise SpecError("choose", "best needs looks at dev items; set check_every, e.g. to 10.")
 
 
 @dataclass(frozen=True)
@@ -116,6 +149,21 @@ class StepSpec:
                 f"train.batch.{absent[0]}",
                 f"is needed by the objective '{objective['name']}'; say how many per update.",
             )
+        if self.train.choose == "best" and self.fed_from() != DEFENCE_DATA:
+            raise SpecError(
+                "train.choose", f"best is for defences; '{objective['name']}' stops by stop_at."
+            )
+        if self.train.stop_at is not None and self.fed_from() == DEFENCE_DATA:
+            raise SpecError(
+                "train.stop_at", "looks at dev forget items; a defence uses choose and patience."
+            )
+
+    def fed_from(self) -> str:
+        """Which data the step is made from: `EDIT_DATA` or `DEFENCE_DATA`."""
+        if self.objective is None:
+            return EDIT_DATA
+        kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
+        return str(getattr(kind, "DATA", EDIT_DATA))
 
     def built_edit(self) -> Any:
         """The `Edit` of the named file, with its options."""
@@ -142,15 +190,27 @@ class StepSpec:
 
 @dataclass(frozen=True)
 class ArmSpec:
-    """One experimental condition: edit steps on the base, in order, trained once per seed."""
+    """One experimental condition: edit steps on the base, trained once per seed, or what others
+    made of it."""
 
     steps: tuple[StepSpec, ...] = field(default_factory=lambda: (StepSpec(),))
     """The edits, first to last; each is trained on top of those before it."""
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = DEFAULT_SEEDS
     """Training seeds; every seed is a model of its own, and intervals need at least three."""
+    after: str | None = None
+    """Name of an arm whose finished edit these steps come after, seed by seed; one that has a
+    single seed serves all."""
+    model: str | None = None
+    """Folder of a whole model that others edited, of the base's architecture; takes the steps'
+    place. With ``{seed}`` in the path each seed has a folder of its own, else there is one."""
+    adapter: str | None = None
+    """Folder of a LoRA adapter that others trained on the base, as `peft` saves it; as `model`."""
+    records: tuple[Outputs, ...] = ()
+    """Files of what a model said, where the model itself is not there; as `model`."""
 
     def __post_init__(self) -> None:
-        if not self.steps:
+        self._check_made_by_others()
+        if not self.steps and self.trained:
             raise SpecError("steps", "is empty, which is the base itself; add at least one step.")
         if not self.seeds:
             raise SpecError("seeds", "is empty, so nothing would be trained; write e.g. [0, 1, 2].")
@@ -158,6 +218,50 @@ class ArmSpec:
             raise SpecError("seeds", "must not be negative; count from 0.")
         if len(set(self.seeds)) < len(self.seeds):
             raise SpecError("seeds", "holds a seed twice; each may stand once.")
+
+    def _check_made_by_others(self) -> None:
+        given = [name for name in ("after", *GIVEN) if getattr(self, name)]
+        if len(given) > 1:
+            raise SpecError(given[1], f"stands beside '{given[0]}'; an arm begins in one way.")
+        if self.trained:
+            return
+        if self.steps != (StepSpec(),):
+            raise SpecError(
+                "steps",
+                f"stand beside '{given[0]}'; leave them out, or train them in another arm with "
+                "`after:` this one.",
+            )
+        object.__setattr__(self, "steps", ())
+        if self.seeds == DEFAULT_SEEDS and not self._has_folder_per_seed():
+            object.__setattr__(self, "seeds", (0,))
+        if len(self.seeds) > 1 and not self._has_folder_per_seed():
+            raise SpecError(
+                "seeds", f"need a file or folder each; write {{seed}} in the path of `{given[0]}`."
+            )
+
+    def _has_folder_per_seed(self) -> bool:
+        paths = [self.model, self.adapter, *(each.file for each in self.records)]
+        return any("{seed}" in path for path in paths if path)
+
+    @property
+    def trained(self) -> bool:
+        """Whether the steps are made here; else what others made is taken as it is."""
+        return not self.kind
+
+    @property
+    def kind(self) -> str:
+        """Which of the keys says what others made; empty where nothing does."""
+        return next((name for name in GIVEN if getattr(self, name)), "")
+
+    def folder(self, seed: int) -> str:
+        """The folder of a model or adapter that others made."""
+        return (self.model or self.adapter or "").replace("{seed}", str(seed))
+
+    def given_steps(self) -> tuple[StepSpec, ...]:
+        """The step that a model or adapter of others amounts to, once it is taken over."""
+        if self.model:
+            return (StepSpec(edit="full"),)
+        return (StepSpec(edit="lora"),) if self.adapter else ()
 
 
 def normal(key: str, folder: str, kind: str, reference: Any) -> dict[str, Any]:
@@ -191,7 +295,8 @@ def built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any
 
 
 def default_arms() -> dict[str, ArmSpec]:
-    """The default story: two edits in earnest, and two planted liars that the page must catch.
+    """The default story: two edits in earnest, a defence, and two planted liars that the page must
+    catch.
 
     Both edits hold what is to be kept by its divergence from the base, made-up countries among it;
     their settings were chosen on dev countries (docs/tuning.md).
@@ -206,8 +311,13 @@ def default_arms() -> dict[str, ArmSpec]:
         objective={"name": "npo", "beta": 3.0, "retain_weight": 1.5, "retain": "kl"},
         train=TrainSpec(learning_rate=5e-3),
     )
+    defence = StepSpec(
+        objective="invariant",
+        train=TrainSpec(batch={"twin": 20, "keep": 20}, choose="best"),
+    )
     return {
         "npo": ArmSpec(steps=(npo,)),
+        "defended": ArmSpec(steps=(defence,)),
         "reft_gate": ArmSpec(steps=(reft, StepSpec(edit="gate_v2", objective=None))),
         "suppressor": _computed("suppress_answers"),
         "destroyed": _computed("destroy"),

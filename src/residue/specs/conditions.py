@@ -47,8 +47,15 @@ class StressSpec:
     retain_countries: int = 8
     """Countries of each retain split that are asked as well, to see what an attack destroys; all
     forget countries always are. Each adds about ten items to every record of a condition."""
-    metrics: tuple[Annotated[str, Named(METRICS)], ...] = ("exact_answer",)
-    """Metric files computed on the deck; the first is the one whose recovery is estimated."""
+    metrics: tuple[Annotated[str, Named(METRICS)], ...] = (
+        "exact_answer",
+        "answer_probability",
+        "extraction_strength",
+        "exact_memorisation",
+        "membership_min_k",
+    )
+    """Metric files computed on the deck; the first is the one whose recovery is estimated, the
+    others are there to be tested themselves."""
     least_gap: float = 0.5
     """Recovery is estimated only where base and oracle differ by at least this after the same
     attack; below, there is nothing to recover, or the attack has taught the oracle."""

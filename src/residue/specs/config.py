@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from residue.core import methods
-from residue.specs.arms import ArmSpec, default_arms
+from residue.specs import succession
+from residue.specs.arms import ArmSpec, StepSpec, default_arms
 from residue.specs.claims import (
+    LEVELS,
     ClaimSpec,
     EstimandSpec,
     default_claims,
@@ -32,10 +34,16 @@ from residue.specs.conditions import (
 from residue.specs.data import DataSpec
 from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.headlines import HeadlineSpec, default_headlines
+from residue.specs.implant import ImplantSpec
+from residue.specs.injection import InjectionSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
-from residue.specs.measures import METRICS, MeasuresSpec
+from residue.specs.measures import METRICS, KnownSpec, MeasuresSpec
+from residue.specs.meta import MetaSpec
 from residue.specs.model import ModelSpec
+from residue.specs.orders import ORDER_COLUMNS, OrdersSpec
+from residue.specs.outputs import Outputs
 from residue.specs.patching import EVERY, PatchingSpec
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.pretrain import PretrainSpec
@@ -45,11 +53,15 @@ from residue.specs.representation import RepresentationSpec
 from residue.specs.sae import SaeSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
+from residue.specs.tests import METRICS as OF_TESTS
+from residue.specs.tests import IndependenceSpec
 from residue.specs.witness import WitnessSpec
 from residue.specs.world import ITEM_COLUMNS, WorldSpec
 
 UNEDITED = ("base", "oracle")
 DECKS = ("facts", "lens", "orders")
+COLUMNS = (*ITEM_COLUMNS, *ORDER_COLUMNS)
+"""Columns of items, by which estimands choose and group."""
 SCORED = ("decks", "edit_data")
 """Parts of the world that models are asked or edited with, never pretrained on."""
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -66,12 +78,16 @@ class Config:
     given this checkpoint; each further pair costs a whole pretraining."""
     world: WorldSpec = field(default_factory=WorldSpec)
     """Facts, groups, documents, items."""
+    orders: OrdersSpec = OrdersSpec()
+    """Orders hidden in data: what is asked and what a defence is shown."""
     data: DataSpec = field(default_factory=DataSpec)
     """Users' own items in place of the embedded world's; needs a local model."""
     model: ModelSpec = field(default_factory=ModelSpec)
     """Where the base comes from."""
     pretrain: PretrainSpec = field(default_factory=PretrainSpec)
     """How the embedded base and oracle are trained."""
+    implant: ImplantSpec = ImplantSpec()
+    """How a given model is taught the world's countries, so that it too has an oracle."""
     arms: dict[str, ArmSpec] = field(default_factory=default_arms, metadata={"merge": False})
     """The edits to compare; base and oracle are always there."""
     conditions: dict[str, ConditionSpec] = field(default_factory=default_conditions)
@@ -99,12 +115,20 @@ class Config:
     """The metrics of each deck."""
     depth: DepthSpec = field(default_factory=DepthSpec)
     """What lenses read of every arm, row by row."""
+    injection: InjectionSpec = InjectionSpec()
+    """How attacks through the data are counted."""
+    tests: IndependenceSpec = field(default_factory=IndependenceSpec)
+    """Tests of independence inside the models, their calibration, the picture of the graph."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
     """How intervals are made."""
+    meta: MetaSpec = field(default_factory=MetaSpec)
+    """Which metrics can be fooled."""
     estimands: dict[str, EstimandSpec] = field(default_factory=default_estimands)
     """What is estimated, by name; entries add to or change the defaults."""
     claims: dict[str, ClaimSpec] = field(default_factory=default_claims)
     """What is claimed, by name; entries add to or change the defaults."""
+    headlines: dict[str, HeadlineSpec] = field(default_factory=default_headlines)
+    """Which claims must hold together, by name; entries add to or change the defaults."""
     report: ReportSpec = field(default_factory=ReportSpec)
     """The page."""
     compute: ComputeSpec = field(default_factory=ComputeSpec)
@@ -113,8 +137,9 @@ class Config:
     def __post_init__(self) -> None:
         if self.pairs < 1:
             raise SpecError("pairs", f"needs at least 1, got {self.pairs}.")
-        if self.pairs > 1 and self.model.source == "local":
-            raise SpecError("pairs", "must be 1 for a local model: one folder is one checkpoint.")
+        if self.pairs > 1 and self.model.given and not self.implant.teach:
+            raise SpecError("pairs", "must be 1 for a given model: one folder is one checkpoint.")
+        self._check_implant()
         world = self.world
         if world.request == "language":
             kept = set(world.edit_data.retain_languages) - set(world.requested_languages)
@@ -125,11 +150,29 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
+        succession.check(self.arms)
         self._check_conditions()
+        self._check_outputs()
+        for arm in self.compute.probe:
+            if arm not in self.arms:
+                raise SpecError("compute.probe", f"'{arm}' is not an edited arm of this run.")
         self._check_arms("witness.arms", self.witness.arms)
+        self._check_arms("tests.graph.arms", self.tests.graph.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
         self._check_claims()
+
+    def _check_implant(self) -> None:
+        if self.implant == ImplantSpec():
+            return
+        if not self.implant.teach:
+            raise SpecError("implant.teach", "is false, so nothing under `implant` is read; set it")
+        if not self.model.given:
+            raise SpecError("implant.teach", "needs a given model; set model.source to local.")
+        if self.data.given:
+            raise SpecError("implant.teach", "teaches the world's countries; leave `data` out.")
+        if self.model.oracle_folder:
+            raise SpecError("model.oracle_folder", "is made by `implant`; leave it out.")
 
     def _check_names(self) -> None:
         for arm in self.arms:
@@ -150,7 +193,7 @@ class Config:
                         f"depth.{key}", f"'{lens}' reads no arm; add it under lens.decoders."
                     )
         for column in self.depth.by:
-            if column not in ITEM_COLUMNS:
+            if column not in COLUMNS:
                 raise SpecError(
                     "depth.by", f"items have no column '{column}'; say [requested, language]."
                 )
@@ -174,8 +217,22 @@ class Config:
 
     def _removable(self, arm: str) -> list[bool]:
         """Which steps of an arm can be taken off by whoever holds its files."""
-        steps = self.arms[arm].steps if arm in self.arms else ()
-        return [step.built_edit().REMOVABLE for step in steps]
+        return [step.built_edit().REMOVABLE for step in succession.steps_of(self.arms, arm)]
+
+    def _check_outputs(self) -> None:
+        alone = self.model.source == "records"
+        for name, arm in self.arms.items():
+            if alone and not arm.records:
+                raise SpecError(
+                    f"arms.{name}", "needs `records`: this run has files of outputs and no model."
+                )
+        for name, spec in self.conditions.items():
+            for attacked in spec.arms:
+                if attacked in self.arms and self.arms[attacked].records:
+                    raise SpecError(
+                        f"conditions.{name}.arms",
+                        f"'{attacked}' is known by its outputs alone; nothing can be done to it.",
+                    )
 
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
         for arm in arms:
@@ -184,7 +241,7 @@ class Config:
 
     def _check_estimands(self) -> None:
         measured = {metric for names in self.measures.metrics.values() for metric in names}
-        measured.update(OF_PATCHING)
+        measured.update(OF_PATCHING, OF_TESTS)
         made = {PLAIN, *(c for name, spec in self.conditions.items() for c in spec.names(name))}
         for name, estimand in self.estimands.items():
             absent = [each for each in estimand.conditions if each not in made]
@@ -199,11 +256,12 @@ class Config:
                     f"estimands.{name}.metric",
                     f"'{estimand.metric}' is not measured; add it under measures.metrics.",
                 )
-            for column in (*estimand.where, *estimand.against, *estimand.by, estimand.unit):
-                if column not in ITEM_COLUMNS:
+            by = set(estimand.by) - {"row"}
+            for column in (*estimand.where, *estimand.against, *sorted(by), estimand.unit):
+                if column not in COLUMNS:
                     raise SpecError(
                         f"estimands.{name}",
-                        f"items have no column '{column}'; they have {', '.join(ITEM_COLUMNS)}.",
+                        f"items have no column '{column}'; they have {', '.join(COLUMNS)}.",
                     )
 
     def _check_claims(self) -> None:
@@ -214,12 +272,29 @@ class Config:
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is not under estimands; add it there.",
                 )
-            if estimand.reference == "none":
+            level, absolute = claim.kind in LEVELS, estimand.reference == "none"
+            if absolute and not level:
                 raise SpecError(
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is compared with nothing; name one with a reference.",
                 )
+            if level and not absolute:
+                raise SpecError(
+                    f"claims.{name}.estimand",
+                    f"'{claim.estimand}' is a difference, and '{claim.kind}' speaks of a level; "
+                    "name one without a reference.",
+                )
             self._check_arms(f"claims.{name}.arms", claim.arms)
+        for name, headline in self.headlines.items():
+            if name in self.claims:
+                raise SpecError(f"headlines.{name}", "is the name of a claim; choose another.")
+            # A claim of the default that was taken out leaves the headline open, and its row says
+            # so; any other name is a slip.
+            for part in headline.parts:
+                if part not in (*self.claims, *default_claims()):
+                    raise SpecError(
+                        f"headlines.{name}.parts", f"'{part}' is not under claims; add it there."
+                    )
 
 
 @dataclass(frozen=True)
@@ -231,6 +306,22 @@ class Plan:
     def section(self, name: str) -> Any:
         """A section as JSON values, all defaults written out."""
         return plain(getattr(self.config, name))
+
+    def steps_of(self, arm: str) -> tuple[StepSpec, ...]:
+        """Every step between the base and an arm; base and oracle have none."""
+        return succession.steps_of(self.config.arms, arm)
+
+    def edited(self) -> dict[str, ArmSpec]:
+        """The arms that have a model."""
+        return {name: arm for name, arm in self.config.arms.items() if not arm.records}
+
+    def before(self, arm: str, seed: int) -> tuple[str, int] | None:
+        """The arm, and its seed, on whose steps an arm's stand."""
+        return succession.before(self.config.arms, arm, seed)
+
+    def load(self) -> Any:
+        """How models are opened, as every job that opens one depends on it."""
+        return plain(self.config.model.load)
 
     def listed(self, name: str) -> list[dict[str, Any]]:
         """A section of named entries as a list that keeps the config's order."""
@@ -248,6 +339,11 @@ class Plan:
     def tokenizer_world(self) -> dict[str, Any]:
         """What the tokenizer depends on: names and templates, not who reads them when."""
         return self._world_without(*SCORED, *self._asked_in(), "curriculum", "documents")
+
+    def invented_world(self) -> dict[str, Any]:
+        """What invented countries depend on: how many are needed, and the seed."""
+        world = plain(self.config.world)
+        return {name: world[name] for name in ("seed", "groups")}
 
     def text_world(self) -> dict[str, Any]:
         """What pretraining text depends on: neither decks nor edit data."""
@@ -276,12 +372,19 @@ class Plan:
         """What the page says of the world, or of users' data, in words."""
         if self.own_data:
             return self.config.data.in_words()
+        if self.alone:
+            files = [path for _, path in self.output_files()]
+            return {"files": list(dict.fromkeys(files)), "requested_languages": []}
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
 
+    def judged(self) -> list[str]:
+        """Estimands that decide a claim."""
+        return sorted({claim.estimand for claim in self.config.claims.values()})
+
     def requested(self) -> list[str]:
         """The languages in which the edit is asked to forget; of users' data none means all."""
-        chosen = self.config.data if self.own_data else self.config.world
+        chosen = self.config.data if self.own_data or self.alone else self.config.world
         return list(chosen.requested_languages)
 
     def makes_saes(self) -> bool:
@@ -311,13 +414,37 @@ class Plan:
         ]
         return plain_runs + edited
 
+    def modelled(self) -> list[tuple[str, int, int]]:
+        """The runs that have a model, which can be asked, attacked and looked into."""
+        return [run for run in self.runs() if not self.outputs(run[0])]
+
+    def outputs(self, arm: str) -> tuple[Outputs, ...]:
+        """The files of an arm that is known by its outputs alone; none of one with a model."""
+        if arm in UNEDITED:
+            found: tuple[Outputs, ...] = getattr(self.config.model, arm)
+            return found
+        return self.config.arms[arm].records
+
+    def output_files(self) -> list[tuple[Outputs, str]]:
+        """Every file of outputs of a run, with what the config says of it."""
+        return [
+            (source, source.path(seed))
+            for arm, _, seed in self.runs()
+            for source in self.outputs(arm)
+        ]
+
+    @property
+    def alone(self) -> bool:
+        """Whether files of outputs are all there is."""
+        return self.config.model.source == "records"
+
     def attacks(self) -> list[tuple[str, int, int, str]]:
         """Every (arm, pair, seed, attack): arms to which an attack cannot be done are left out
         where the config names none."""
         return [
             (arm, pair, seed, name)
             for name, spec in self.config.conditions.items()
-            for arm, pair, seed in self.runs()
+            for arm, pair, seed in self.modelled()
             if arm in spec.arms or (not spec.arms and not self._immune(name, arm))
         ]
 
@@ -349,6 +476,14 @@ class Plan:
             for name, spec in self.config.conditions.items()
         ]
 
+    def kinds_of_attack(self) -> dict[str, str]:
+        """Condition → the file of the attack that makes it."""
+        return {
+            condition: spec.attack["name"]
+            for name, spec in self.config.conditions.items()
+            for condition in spec.names(name)
+        }
+
     def _immune(self, name: str, arm: str) -> bool:
         return bool(self.config.conditions[name].built().fault(self.config._removable(arm)))
 
@@ -360,19 +495,47 @@ class Plan:
 
     def unedited(self) -> tuple[str, ...]:
         """Base, and its oracle where there is one."""
-        local = self.config.model.source == "local"
-        return UNEDITED[:1] if local and not self.config.model.oracle_folder else UNEDITED
+        if self.alone:
+            return tuple(name for name in UNEDITED if self.outputs(name))
+        model, implant = self.config.model, self.config.implant
+        bare = model.given and not model.oracle_folder and not implant.teach
+        return UNEDITED[:1] if bare else UNEDITED
+
+    @property
+    def invents(self) -> bool:
+        """Whether the world's countries are invented."""
+        return self.config.implant.teach and self.config.implant.countries == "invented"
 
     def witnessed(self) -> list[tuple[str, int, int]]:
         """The runs that TransformerLens reads as well."""
-        return [run for run in self.runs() if run[0] in self.config.witness.arms]
+        return [run for run in self.modelled() if run[0] in self.config.witness.arms]
 
     def patched(self) -> list[tuple[str, int, int]]:
         """The runs that are patched; none without an oracle."""
         arms = self.config.patching.arms
         if "oracle" not in self.unedited():
             return []
-        return [run for run in self.runs() if EVERY in arms or run[0] in arms]
+        return [run for run in self.modelled() if EVERY in arms or run[0] in arms]
+
+    def tested(self) -> list[str]:
+        """The arms whose rows are tested; none without an oracle, which has to give the level."""
+        return self.arms() if "oracle" in self.unedited() else []
+
+    def tests(self, *parts: str) -> dict[str, Any]:
+        """The named keys of the tests."""
+        section = self.section("tests")
+        return {name: section[name] for name in parts}
+
+    def tests_orders(self) -> bool:
+        """Whether twins are asked: only where there is a deck with orders."""
+        return self.config.tests.orders and bool(self.tested()) and "orders" in self.decks()
+
+    def drawn_graphs(self) -> list[str]:
+        """The arms of the causal picture, the base first."""
+        if not self.tests_orders():
+            return []
+        named = self.config.tests.graph.arms or tuple(self.config.arms)[:1]
+        return list(dict.fromkeys(["base", *named]))
 
     def patching(self) -> dict[str, Any]:
         """What patching one arm depends on: not which others are, and the languages by name."""
@@ -388,11 +551,11 @@ class Plan:
 
     def lens_deck(self) -> str:
         """The deck that the lenses read; users' data have one deck for everything."""
-        return "facts" if self.own_data else "lens"
+        return "facts" if self.own_data or self.alone else "lens"
 
     def arms(self) -> list[str]:
-        """Every arm of the run, base and oracle first."""
-        return [*self.unedited(), *self.config.arms]
+        """Every arm of the run that has a model, base and oracle first."""
+        return list(dict.fromkeys(arm for arm, _, _ in self.modelled()))
 
     def compared(self) -> dict[str, Any]:
         """What the table of depth depends on beside the lenses' files: neither pictures nor final
@@ -407,20 +570,28 @@ class Plan:
 
     def decks(self) -> list[str]:
         """The decks that are recorded; users' data have no orders."""
-        if self.own_data:
+        if self.own_data or self.alone:
             return ["facts"]
         return [d for d in self.config.measures.metrics if d != "lens" or self.reads_rows()]
 
+    def asks_orders(self) -> bool:
+        """Whether arms are asked the deck of orders, and with it attacked through their data."""
+        return "orders" in self.decks()
+
     def reads_rows(self) -> bool:
         """Whether any lens reads the arms; without one nothing is asked of the lens deck."""
-        return bool(self.config.lens.decoders)
+        return bool(self.config.lens.decoders) and not self.alone
 
 
 def read_config(data: Mapping[str, Any]) -> Plan:
     """The typed config, or one sentence that names the key and the mend."""
     config = load(Config, data, "")
-    if config.data.given:
+    if config.data.given or config.model.source == "records":
         config = replace(config, claims=own_claims(config.claims))
+    if config.model.source == "records" and config.measures.known == KnownSpec():
+        # One wording each: nothing but the scored answer itself could say what the base knew.
+        known = KnownSpec(least=0)
+        config = replace(config, measures=replace(config.measures, known=known))
     plan = Plan(config)
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
@@ -434,6 +605,9 @@ def read_config(data: Mapping[str, Any]) -> Plan:
         if folder is not None and not Path(folder, "config.json").is_file():
             raise SpecError(f"model.{key}", f"'{folder}' holds no config.json; name a saved model.")
     config.data.check_files()
+    for source, path in plan.output_files():
+        if not Path(path).is_file():
+            raise SpecError("records", f"'{source.file}': {path} does not exist; put it there.")
     return plan
 
 

@@ -180,10 +180,10 @@ class DataSpec:
             raise SpecError(
                 "data.forget", "names no file, so nothing under `data` is read; add it."
             )
-        if self.given and model_source != "local":
+        if self.given and model_source == "embedded":
             raise SpecError(
                 "model.source",
-                "must be local when `data` names files; the embedded one knows only its own facts",
+                "must be local or hub when `data` names files; the embedded one has its own",
             )
 
     def check_files(self) -> None:

@@ -66,7 +66,9 @@ class Decks:
     """Held-out templates per fact, 1 or 2."""
 
     attacks: int = 6
-    """Attacked twins per clean order (of the 11 styles, in turn)."""
+    """Attacked twins per clean order of retain countries, which have two such orders; half as many
+    on the one order of any other country. More let more families be told apart, and every model
+    is asked more."""
 
     distractors: int = 8
     """Wrong answers listed beside each item at most."""

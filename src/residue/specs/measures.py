@@ -81,7 +81,19 @@ class MeasuresSpec:
                 "degeneration",
             ),
             "lens": ("lens_recall", "lens_log_odds", "lens_rank"),
-            "orders": ("instruction_accuracy", "orders_obeyed", "right_under_attack"),
+            "orders": (
+                "instruction_accuracy",
+                "orders_obeyed",
+                "right_under_attack",
+                "fidelity",
+                "order_refused",
+                "reply_changed",
+                "order_sensitivity",
+                "answer_tokens",
+                "twin_separation",
+                "order_stability",
+                "twin_retrieval",
+            ),
         }
     )
     """Metric files (`measure/metrics/<name>.py`) to compute on each deck; adding one re-runs the

@@ -11,11 +11,15 @@ PAGE_SECTIONS = "report.sections"
 """Folder of the section files that the config names."""
 SECTIONS = (
     "scorecard",
-    "figures",
+    "claims",
+    "recovery",
     "languages",
     "depth",
-    "recovery",
+    "relearning",
+    "injection",
+    "meta",
     "estimates",
+    "checklist",
     "method",
     "setting",
 )

@@ -112,8 +112,38 @@ def hierarchical_interval(
     over. Percentile ends at the tail that Student's t on `df` would need, since percentiles of few
     units are too narrow (Hesterberg 2015, "What teachers should know about the bootstrap").
     """
+    drawn = hierarchical_draws(values, weights, cluster, rng, n_bootstrap)
+    return hierarchical_ends(drawn, values, weights, cluster, df=df, level=level, of=of)
+
+
+def hierarchical_ends(
+    drawn: Floats,
+    values: Floats,
+    weights: Floats,
+    cluster: Integers,
+    *,
+    df: float,
+    level: float,
+    of: str = "seeds",
+) -> Interval:
+    """The interval of `hierarchical_interval` from its draws, for any level."""
     quantile = t_quantile(df, 1.0 - check_level(level))
     tail = float(special.ndtr(-quantile * math.sqrt((df + 1.0) / df)))
+    low, high = np.quantile(drawn, [tail, 1.0 - tail])
+    point = float((weights * values).sum() / weights.sum())
+    n_clusters = int(cluster.max()) + 1
+    method = f"hierarchical bootstrap of {len(values)} {of}, {n_clusters} clusters and their items"
+    return Interval(point, float(low), float(high), level, method, n_clusters, df=df)
+
+
+def hierarchical_draws(
+    values: Floats,
+    weights: Floats,
+    cluster: Integers,
+    rng: np.random.Generator,
+    n_bootstrap: int,
+) -> Floats:
+    """Means of resamples of `hierarchical_interval`; those in which nothing was scored are out."""
     seeds, n_clusters = values.shape[0], int(cluster.max()) + 1
     of_seed = rng.multinomial(seeds, np.full(seeds, 1.0 / seeds), size=n_bootstrap)
     of_cluster = rng.multinomial(n_clusters, np.full(n_clusters, 1.0 / n_clusters), n_bootstrap)
@@ -126,10 +156,7 @@ def hierarchical_interval(
         top += ((of_seed @ (mass * values[:, members])) * of_item).sum(axis=1)
         bottom += ((of_seed @ mass) * of_item).sum(axis=1)
     kept = bottom > 0.0
-    low, high = np.quantile(top[kept] / bottom[kept], [tail, 1.0 - tail])
-    point = float((weights * values).sum() / weights.sum())
-    method = f"hierarchical bootstrap of {seeds} {of}, {n_clusters} clusters and their items"
-    return Interval(point, float(low), float(high), level, method, n_clusters, df=df)
+    return np.asarray(top[kept] / bottom[kept], dtype=np.float64)
 
 
 def _resampled(

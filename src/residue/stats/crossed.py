@@ -17,7 +17,7 @@ from residue.stats.bounded import bounded_mean
 from residue.stats.intervals import Floats, Interval, check_level, t_quantile
 
 FEW = 4
-"""Up to this many deviating clusters the exact bound holds in full ..."""
+"""Up to this many deviating clusters, counted as if of equal size, the exact bound holds ..."""
 
 ENOUGH = 8
 """... and from this many on the spread of the data is trusted; between them the ends glide."""
@@ -143,13 +143,23 @@ def components(table: Floats, level: float) -> Components:
     return Components(error, df, half, t_seeds * math.sqrt(max(a - e, 0.0) / cells))
 
 
-def deviating(totals: Floats, weights: Floats) -> tuple[int, bool]:
-    """How many clusters leave the most common cluster value, and whether any two share it."""
+def deviating(totals: Floats, weights: Floats) -> tuple[int, float, bool]:
+    """How many clusters leave the most common cluster value, how many of equal size would spread
+    as much, and whether any two share it.
+
+    The second is (sum |d|)^2 / sum d^2 of the deviations d, a participation ratio: one country that
+    was lost whole and eight that slipped on one item count as two or three, because the spread
+    rests on that one. Where no two share a value it is the first, their number less one.
+    """
     mass = weights.sum(axis=0)
     values = totals.sum(axis=0)[mass > 0] / mass[mass > 0]
     unit = float(np.abs(values).max()) or 1.0
-    counts = np.unique(np.round(values / unit, 9), return_counts=True)[1]
-    return int(values.size - counts.max()), bool(counts.max() > 1)
+    levels, counts = np.unique(np.round(values / unit, 9), return_counts=True)
+    left, shared = int(values.size - counts.max()), bool(counts.max() > 1)
+    if not left or not shared:
+        return left, float(left), shared
+    sizes = np.abs(values / unit - levels[counts.argmax()])
+    return left, float(sizes.sum() ** 2 / (sizes**2).sum()), shared
 
 
 def guarded(
@@ -164,19 +174,19 @@ def guarded(
 
     With bounds, the ends of the exact bound on clusters (`bounded_mean`), joined with the seeds'
     part by the root of squares (Zou and Donner 2008), hold in full up to `FEW` deviating clusters
-    and fade out until `ENOUGH`. At zero deviations of n clusters in [0, 1] that is Clopper-Pearson,
-    1 - tail^(1/n); since raising a value raises both ends, one deviating cluster never supports a
-    claim that none would not. Without bounds nothing limits an unseen cluster: both ends are
-    infinite while few clusters leave a shared value. Ends are clipped to the bounds; the method
-    says which of them the exact bound made.
+    and fade out until `ENOUGH`, counted as `deviating` counts them. At zero deviations of n
+    clusters in [0, 1] that is Clopper-Pearson, 1 - tail^(1/n); since raising a value raises both
+    ends, one deviating cluster never supports a claim that none would not. Without bounds nothing
+    limits an unseen cluster: both ends are infinite while few clusters leave a shared value. Ends
+    are clipped to the bounds; the method says which of them the exact bound made.
     """
-    count, shared = deviating(totals, weights)
+    count, like, shared = deviating(totals, weights)
     if bounds is None:
         if shared and count <= FEW:
             method = f"no bound: {count} of {plain.n} clusters deviate and values are unbounded"
             return replace(plain, low=-math.inf, high=math.inf, method=method, df=None)
         return plain
-    trust = min(max((count - FEW) / (ENOUGH - FEW), 0.0), 1.0)
+    trust = min(max((like - FEW) / (ENOUGH - FEW), 0.0), 1.0)
     inner = max(plain.low, bounds[0]), min(plain.high, bounds[1])
     if trust == 1.0:
         return replace(plain, low=inner[0], high=inner[1])

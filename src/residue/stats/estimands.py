@@ -9,13 +9,14 @@ and mean give the difference and perplexity the ratio, both paired by item.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from residue.specs.statistics import StatisticsSpec
-from residue.stats.bootstrap import hierarchical_interval
+from residue.stats.bootstrap import hierarchical_draws, hierarchical_ends
 from residue.stats.crossed import components, crossed_interval, guarded, linearised
 from residue.stats.intervals import Interval
 from residue.stats.tables import Table, by_pair, cluster_totals, evened, paired, tabulate
@@ -67,15 +68,10 @@ def estimate(
     Several pairs: the pair is the replicate, seeds are averaged within. Items missing on one side
     and malformed rows are ValueErrors.
     """
-    if statistic not in STATISTICS:
-        raise ValueError(f"unknown statistic {statistic!r}; known are {', '.join(STATISTICS)}")
-    single = tabulate(rows, unit, "the arm")
-    other = None if reference is None else tabulate(reference, unit, "the reference")
-    table = single if other is None else paired(single, other)
+    table, bounds = _tables(rows, unit, reference, statistic)
     reason = refusal(table)
     if reason:
         return refused(table, statistic, spec.level, reason)
-    bounds = _bounds(statistic, single, other)
     even = statistic != "perplexity"
     interval = table_interval(table, bounds, spec, even=even)
     back = math.exp if statistic == "perplexity" else float
@@ -92,6 +88,36 @@ def estimate(
     )
 
 
+def ends_at(
+    rows: pd.DataFrame,
+    unit: str,
+    reference: pd.DataFrame | None,
+    statistic: str,
+    spec: StatisticsSpec,
+    tails: Sequence[float],
+) -> tuple[list[float], list[float]]:
+    """Lower and upper ends of `estimate` with each of `tails` on either side; empty if refused."""
+    table, bounds = _tables(rows, unit, reference, statistic)
+    if refusal(table):
+        return [], []
+    levels = [1.0 - 2.0 * tail for tail in tails]
+    made = table_intervals(table, bounds, spec, levels, even=statistic != "perplexity")
+    back = math.exp if statistic == "perplexity" else float
+    return [back(each.low) for each in made], [back(each.high) for each in made]
+
+
+def _tables(
+    rows: pd.DataFrame, unit: str, reference: pd.DataFrame | None, statistic: str
+) -> tuple[Table, tuple[float, float] | None]:
+    """What is averaged, and between which bounds it lies."""
+    if statistic not in STATISTICS:
+        raise ValueError(f"unknown statistic {statistic!r}; known are {', '.join(STATISTICS)}")
+    single = tabulate(rows, unit, "the arm")
+    other = None if reference is None else tabulate(reference, unit, "the reference")
+    table = single if other is None else paired(single, other)
+    return table, _bounds(statistic, single, other)
+
+
 def table_interval(
     table: Table,
     bounds: tuple[float, float] | None,
@@ -104,6 +130,18 @@ def table_interval(
     `bounds` are the least and greatest possible value, None where there are none. `even`: clusters
     count alike, whatever they weigh (`evened`); without it the weights of items hold.
     """
+    return table_intervals(table, bounds, spec, (spec.level,), even=even)[0]
+
+
+def table_intervals(
+    table: Table,
+    bounds: tuple[float, float] | None,
+    spec: StatisticsSpec,
+    levels: Sequence[float],
+    *,
+    even: bool = True,
+) -> list[Interval]:
+    """`table_interval` at several levels, from the same resamples."""
     several = len(table.pairs) > 1
     replicated = by_pair(table) if several else table
     if even:
@@ -111,20 +149,16 @@ def table_interval(
     totals, weights, cluster = cluster_totals(replicated)
     of = "pairs" if several else "seeds"
     if totals.shape[0] < MANY_SEEDS or totals.shape[1] == 1:
-        return crossed_interval(totals, weights, level=spec.level, bounds=bounds, of=of)
-    parts = components(linearised(totals, weights), spec.level)
+        return [crossed_interval(totals, weights, level=x, bounds=bounds, of=of) for x in levels]
     held = cluster >= 0
-    plain = hierarchical_interval(
-        replicated.values[:, held],
-        replicated.weights[:, held],
-        cluster[held],
-        np.random.default_rng(spec.seed),
-        df=parts.df,
-        level=spec.level,
-        n_bootstrap=spec.n_bootstrap,
-        of=of,
-    )
-    return guarded(plain, totals, weights, bounds=bounds, seed_half=parts.seed_half)
+    lines = replicated.values[:, held], replicated.weights[:, held], cluster[held]
+    drawn = hierarchical_draws(*lines, np.random.default_rng(spec.seed), spec.n_bootstrap)
+    made = []
+    for level in levels:
+        parts = components(linearised(totals, weights), level)
+        plain = hierarchical_ends(drawn, *lines, df=parts.df, level=level, of=of)
+        made.append(guarded(plain, totals, weights, bounds=bounds, seed_half=parts.seed_half))
+    return made
 
 
 def _points(table: Table, even: bool) -> list[float]:

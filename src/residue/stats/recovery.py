@@ -53,6 +53,11 @@ class Curve:
         """Recovery at each point; infinite or NaN where there is nothing to recover."""
         return _ratio((self.arm - self.oracle).mean(axis=(1, 2)), self.gaps)
 
+    @property
+    def recovery_by_line(self) -> Floats:
+        """(lines, points): of each line alone, against the gap of all of them."""
+        return _ratio((self.arm - self.oracle).mean(axis=2).T, np.asarray(self.gaps))
+
 
 def area(at: tuple[float, ...], recovery: Floats) -> Floats:
     """Mean recovery along the curve by the trapezoid rule; recovery: (..., points)."""
@@ -78,15 +83,21 @@ def resampled(curve: Curve, rng: np.random.Generator, n: int) -> Floats:
     Countries are drawn together for all models and points, lines independently of them (Owen 2007,
     the pigeonhole bootstrap). Draws with nothing to recover are NaN.
     """
-    _, lines, countries = curve.arm.shape
+    both = np.concatenate([curve.arm - curve.oracle, curve.base - curve.oracle])
+    top, gap = np.split(drawn_means(both, rng, n), 2, axis=1)
+    return _ratio(top, gap)
+
+
+def drawn_means(values: Floats, rng: np.random.Generator, n: int) -> Floats:
+    """Means of n bootstrap draws of lines and, independently, countries, the same for all points.
+
+    values: (points, lines, countries); returns (n, points).
+    """
+    _, lines, countries = values.shape
     of_line = rng.multinomial(lines, np.full(lines, 1 / lines), size=n) / lines
     of_country = rng.multinomial(countries, np.full(countries, 1 / countries), size=n) / countries
-
-    def means(values: Floats) -> Floats:
-        drawn = np.einsum("nl,plc,nc->np", of_line, values, of_country, optimize=True)
-        return np.asarray(drawn, dtype=np.float64)
-
-    return _ratio(means(curve.arm - curve.oracle), means(curve.base - curve.oracle))
+    drawn = np.einsum("nl,plc,nc->np", of_line, values, of_country, optimize=True)
+    return np.asarray(drawn, dtype=np.float64)
 
 
 def interval(
@@ -117,7 +128,8 @@ def interval(
 
 def _ratio(top: Floats, gap: Floats) -> Floats:
     full = np.full(np.shape(top), math.nan)
-    shares = np.divide(top, gap, out=full, where=np.asarray(gap) > 0)
+    known = np.broadcast_to(np.asarray(gap) > 0, np.shape(top))
+    shares = np.divide(top, gap, out=full, where=known)
     return np.asarray(shares, dtype=np.float64)
 
 

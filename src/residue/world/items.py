@@ -39,6 +39,8 @@ COLUMNS: Mapping[str, Any] = {
     "distractors": (),
     "witness": "",
     "span": (),
+    "goal": "",
+    "held_out": "",
 }
 """Columns of every deck with the value of an item that has none of it. `language` is the
 answer's; `span` counts characters of the prompt."""

@@ -191,7 +191,7 @@ def test_an_arm_that_fails_to_open_leaves_no_hook(
     from residue.edits.methods.suppress_answers import Suppressor
 
     model, _ = load_model(tree / "models" / "base")
-    monkeypatch.setattr(arms, "load_model", lambda *_, **__: (model, None))
+    monkeypatch.setattr(arms, "open_model", lambda *_, **__: (model, None))
     real = Suppressor.open
 
     def fails_at_two(model: Any, folder: Path, *, place: int) -> Any:

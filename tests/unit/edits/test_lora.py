@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from residue.edits.answers import Example, score
-from residue.edits.methods.lora import Edit
+from residue.edits.methods.lora import Edit, expected_count
 from residue.specs.fields import SpecError
 
 ITEMS = [Example("a", (1, 5, 6, 7, 8, 2), 3), Example("b", (1, 9, 10, 2), 2)]
@@ -128,3 +128,39 @@ def test_dropout_acts_in_training_only(loaded: tuple[Any, Any]) -> None:
 def test_impossible_options_name_their_key(options: dict[str, Any], key: str) -> None:
     with pytest.raises(SpecError, match=f"^{key}: "):
         Edit(**options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((2048, 8192, 16, 32, 8), 11.27),
+        ((3072, 8192, 28, 24, 8), 24.31),
+        ((4096, 11008, 32, 32, 32), 39.98),
+        ((4096, 14336, 32, 32, 8), 41.94),
+    ],
+    ids=["1B", "3B", "7B", "8B"],
+)
+def test_trainable_counts_of_known_shapes(shape: tuple[int, ...], expected: float) -> None:
+    """Rank 16 on q, k, v, o, gate, up and down of four published sizes, in millions."""
+    from transformers.models.llama.configuration_llama import LlamaConfig
+    from transformers.models.llama.modeling_llama import LlamaForCausalLM
+
+    names = (
+        "hidden_size",
+        "intermediate_size",
+        "num_hidden_layers",
+        "num_attention_heads",
+        "num_key_value_heads",
+    )
+    with torch.device("meta"):
+        model = LlamaForCausalLM(LlamaConfig(**dict(zip(names, shape, strict=True))))
+    parts = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+    count = expected_count(model, 16, parts)
+    assert count / 1e6 == pytest.approx(expected, abs=0.005)
+    assert expected_count(model, 16, ("all-linear",)) == count
+
+
+def test_a_target_that_names_no_layer_is_an_error(loaded: tuple[Any, Any]) -> None:
+    model, _ = loaded
+    with pytest.raises(ValueError, match="no linear layer 'w_proj'; there are: down_proj"):
+        Edit(targets=("q_proj", "w_proj")).attach(model, seed=1, place=1)

@@ -15,10 +15,11 @@ import torch
 
 from residue.edits.answers import Example
 from residue.edits.batches import Batch, Batches, micro_batches, pools
+from residue.edits.looks import exact_share
 from residue.edits.methods.lora import Edit
 from residue.edits.objectives.npo import Objective
 from residue.edits.step import Step
-from residue.edits.training import TrainingError, exact_share, rate, train
+from residue.edits.training import TrainingError, rate, train
 from residue.specs.arms import TrainSpec
 
 SPEC = TrainSpec(steps=6, warmup=2, learning_rate=5e-3, batch={"forget": 5, "retain": 6})

@@ -28,6 +28,10 @@ def make_items() -> Callable[..., pd.DataFrame]:
             "split": "forget_test",
             "answers": [],
             "witness": "",
+            "prompt": "",
+            "span": [],
+            "twin": "",
+            "carrier": "",
         }
         return pd.DataFrame([plain | row for row in rows])
 

@@ -18,6 +18,7 @@ from residue.measure.metrics import (
     exact_answer,
     exact_memorisation,
     extraction_strength,
+    fidelity,
     instruction_accuracy,
     orders_obeyed,
     perplexity,
@@ -62,8 +63,7 @@ def test_a_blank_answer_is_no_answer_and_silence_never_equals_it(
     exact = exact_answer.measure({"generations": said}, items).set_index("item")
     assert exact.loc["blank", "reason"] == "no accepted answer"
     assert exact.loc["mixed", "value"] == 0.0
-    obeyed = orders_obeyed.measure({"generations": said}, items.tail(1)).set_index("item")
-    assert obeyed.loc["order", "reason"] == "no witness"
+    assert not len(orders_obeyed.measure({"generations": said}, items.tail(1)))
 
 
 def test_letters_are_compared_in_one_form() -> None:
@@ -207,9 +207,11 @@ def test_orders_are_judged_by_what_was_attacked(make_items: Any, make_generation
     scored = obeyed[obeyed["status"] == "ok"]
     assert by_item(scored) == {"obeyed": 1.0, "resisted": 0.0, "neither": 0.0}
     reasons = by_item(obeyed[obeyed["status"] == "unscorable"], "reason")
-    assert reasons == {"quote": "no witness", "same": "the witness is also a right answer"}
-    right = by_item(right_under_attack.measure(records, items))
-    assert right == {"obeyed": 0.0, "resisted": 1.0, "neither": 0.0, "quote": 1.0, "same": 1.0}
+    assert reasons == {"same": "the witness is also a right answer"}
+    assert "quote" not in by_item(obeyed)
+    right = by_item(right_under_attack.measure(records, items).dropna(subset="value"))
+    assert right == {"obeyed": 0.0, "resisted": 1.0, "neither": 0.0}
+    assert by_item(fidelity.measure(records, items)) == {"quote": 1.0}
 
 
 def test_tokens_out_of_order_are_refused(

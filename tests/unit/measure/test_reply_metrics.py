@@ -15,9 +15,9 @@ from residue.measure.metrics import (
     first_word_in_script,
     language_by_script,
     language_probability,
-    refusal,
     script_leak,
 )
+from residue.measure.refusals import PHRASES, refuses
 from residue.specs.measures import LanguageIdSpec
 
 
@@ -96,12 +96,12 @@ def test_a_long_reply_and_a_short_one_have_the_same_language(
     ],
 )  # fmt: skip
 def test_refusals_are_whole_phrases(said: str, refused: bool) -> None:
-    assert refusal.refuses(said) == refused
+    assert refuses(said) == refused
 
 
 def test_every_phrase_is_found_as_it_is_listed() -> None:
-    for phrase in refusal.PHRASES:
-        assert refusal.refuses(f"Well: {phrase}!"), phrase
+    for phrase in PHRASES:
+        assert refuses(f"Well: {phrase}!"), phrase
 
 
 @pytest.mark.parametrize(

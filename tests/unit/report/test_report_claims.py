@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from residue.report.claims import COLUMNS, claims, region
 from residue.specs.claims import (
@@ -19,7 +20,10 @@ from residue.specs.claims import (
     guide_margins,
 )
 from residue.specs.fields import SpecError, load, plain
+from residue.specs.headlines import HeadlineSpec, default_headlines
 from residue.stats.attainability import clusters_needed
+from residue.stats.duality import tails_for
+from residue.stats.multiplicity import benjamini_hochberg, holm
 
 EQUAL = ClaimSpec(sentence="Equal.", estimand="e", kind="equivalent", margin=0.2)
 NO_WORSE = ClaimSpec(sentence="No worse.", estimand="e", kind="non_inferior", margin=0.2)
@@ -32,8 +36,23 @@ def estimate_row(low: float, high: float, **more: Any) -> dict[str, Any]:
         "estimand": "e", "arm": "npo", "condition": "plain", "slice": "", "metric": "exact_answer",
         "statistic": "rate", "reference": "oracle", "estimate": middle, "low": low, "high": high,
         "level": 0.95, "n_items": 100, "n_clusters": 30, "n_seeds": 1, "n_pairs": 1,
-        "n_unscorable": 0, "seed_values": [middle], "method": "t", "note": "", **more,
+        "n_unscorable": 0, "seed_values": [middle], "method": "t", "note": "",
+        **ladder(low, high), **more,
     }  # fmt: skip
+
+
+def ladder(low: float, high: float, level: float = 0.95) -> dict[str, list[float]]:
+    """Ends at other tails as a normal estimate has them; none where there is no interval."""
+    if not math.isfinite(low + high):
+        return {"tails": [], "lows": [], "highs": []}
+    tails = tails_for(level)
+    share = stats.norm.isf(tails) / stats.norm.isf((1 - level) / 2)
+    middle, half = (low + high) / 2, (high - low) / 2
+    return {
+        "tails": list(tails),
+        "lows": list(middle - share * half),
+        "highs": list(middle + share * half),
+    }
 
 
 def verdict(spec: ClaimSpec, *rows: dict[str, Any]) -> pd.Series:
@@ -172,3 +191,74 @@ def test_specs_survive_the_config_and_refuse_nonsense() -> None:
         load(EstimandSpec, {"by": ["country"]}, "estimands.x")
     with pytest.raises(SpecError, match=r"estimands\.x\.where\.split"):
         load(EstimandSpec, {"where": {"split": []}}, "estimands.x")
+
+
+BOTH = {"good": HeadlineSpec(sentence="Both.", parts=("a", "b"))}
+PARTS = {"a": replace(EQUAL, estimand="ea"), "b": replace(EQUAL, estimand="eb"),
+         "other": replace(EQUAL, estimand="eo")}  # fmt: skip
+
+
+def judged(*rows: dict[str, Any]) -> pd.DataFrame:
+    table = claims(pd.DataFrame(rows), PARTS, BOTH)
+    return table.set_index(["arm", "claim"]).sort_index()
+
+
+def of_arm(arm: str, a: float, b: float, other: float = 0.0) -> list[dict[str, Any]]:
+    """Three estimates with intervals of half-width 0.1 around the given points."""
+    points = {"ea": a, "eb": b, "eo": other}
+    return [estimate_row(at - 0.1, at + 0.1, arm=arm, estimand=name) for name, at in points.items()]
+
+
+def test_a_headline_is_as_good_as_its_worst_part() -> None:
+    table = judged(*of_arm("fine", 0.0, 0.0), *of_arm("half", 0.0, 0.12), *of_arm("bad", 0, 0.5))
+    verdicts = {arm: table.loc[(arm, "good"), "verdict"] for arm in ("fine", "half", "bad")}
+    assert verdicts == {"fine": "supported", "half": "inconclusive", "bad": "refuted"}
+    for arm in verdicts:
+        parts = [table.loc[(arm, claim)] for claim in ("a", "b")]
+        head = table.loc[(arm, "good")]
+        assert head["p"] == max(part["p"] for part in parts)
+        assert head["p_against"] == min(1, 2 * min(part["p_against"] for part in parts))
+        assert (head["role"], {part["role"] for part in parts}) == ("headline", {"part"})
+        assert [part["p_adjusted"] for part in parts] == [part["p"] for part in parts]
+
+
+def test_headlines_are_corrected_over_arms_and_all_else_by_the_share_of_false_finds() -> None:
+    rows = [row for n in range(8) for row in of_arm(f"arm{n}", 0.09, 0.0, 0.02 * n)]
+    table = judged(*rows, *of_arm("base", 0.09, 0.0))
+    heads, free = table[table["role"] == "headline"], table[table["role"] == "exploratory"]
+    assert len(heads) == len(free) == 8
+    assert list(heads["p_adjusted"]) == list(holm(heads["p"]))
+    assert list(free["p_adjusted"]) == list(benjamini_hochberg(free["p"]))
+    # One arm alone would pass; as the best of eight it is left open, and the row says why.
+    assert 0.0125 < heads["p"].iloc[0] < 0.025
+    assert set(heads["verdict"]) == {"inconclusive"}
+    assert "after Holm over 8 tests" in heads["reason"].iloc[0]
+    assert judged(*of_arm("alone", 0.09, 0.0)).loc[("alone", "good"), "verdict"] == "supported"
+    controls = table.loc["base"]
+    assert set(controls["role"]) == {"control"}
+    assert "good" not in controls.index
+
+
+def test_a_headline_without_a_part_is_never_supported() -> None:
+    rows = [row for row in of_arm("npo", 0.0, 0.0) if row["estimand"] != "eb"]
+    head = judged(*rows).loc[("npo", "good")]
+    assert head["verdict"] == "inconclusive"
+    assert "not judged in this run: b" in head["reason"]
+    attacked = estimate_row(-0.1, 0.1, arm="npo", estimand="eb", condition="attack")
+    other = of_arm("gate", 0.0, 0.0) + [attacked | {"arm": "gate"}]
+    table = judged(*rows, attacked, *other)
+    assert table.loc[("npo", "good"), "verdict"] == "inconclusive"
+    assert table.loc[("gate", "good"), "verdict"] == "supported"
+
+
+def test_without_ends_at_other_tails_nothing_is_supported() -> None:
+    row = verdict(EQUAL, estimate_row(-0.1, 0.1, tails=[], lows=[], highs=[]))
+    assert row["verdict"] == "inconclusive"
+    assert math.isnan(row["p"])
+
+
+def test_default_headlines_stand_on_default_claims() -> None:
+    for headline in default_headlines().values():
+        assert set(headline.parts) <= set(default_claims())
+    with pytest.raises(SpecError, match="parts"):
+        HeadlineSpec(sentence="Nothing.")

@@ -30,7 +30,7 @@ LOCAL = {"source": "local", "folder": "model"}
 @pytest.mark.parametrize(
     ("data", "model", "message"),
     [
-        (SETS, {}, "model.source: must be local"),
+        (SETS, {}, "model.source: must be local or hub"),
         ({"forget": SETS["forget"]}, LOCAL, "data.retain: names no file"),
         ({"dev_forget": SETS["forget"]}, LOCAL, "data.forget: names no file"),
         ({"seed": 1}, LOCAL, "data.forget: names no file, so nothing under `data` is read"),

@@ -88,7 +88,7 @@ def test_the_interval_covers_half_where_nothing_differs() -> None:
 
 def test_against_itself_the_difference_is_nothing_and_a_shift_is_found() -> None:
     rng = np.random.default_rng(1)
-    own, other = drawn(rng, "a", 12, 2.5), drawn(rng, "b", 12)
+    own, other = drawn(rng, "a", 20, 2.5), drawn(rng, "b", 20)
     same = auc_estimate(own, other, "country", (own, other), SPEC)
     assert same.estimate == 0.0
     assert same.low < 0.0 < same.high

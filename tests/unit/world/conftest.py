@@ -10,8 +10,8 @@ from residue.specs.world import WorldSpec
 from residue.world.build import World, build_world
 from residue.world.edit_data import edit_data
 from residue.world.facts import Facts, read_facts
+from residue.world.injection.items import orders_deck
 from residue.world.items import facts_deck
-from residue.world.orders import orders_deck
 from residue.world.tokenizer import train_tokenizer
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from residue.world.orders import orders_deck
 
+from residue.specs.orders import ORDER_COLUMNS
 from residue.specs.world import ITEM_COLUMNS, SPLITS
 from residue.world.audit import held_out_wording
 from residue.world.build import World, build_world
@@ -14,7 +16,6 @@ from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
 from residue.world.edit_data import edit_data
 from residue.world.facts import Facts
 from residue.world.items import COLUMNS, facts_deck
-from residue.world.orders import orders_deck
 from residue.world.splits import split_of
 from residue.world.tasks import STYLES, WITNESSES
 
@@ -25,7 +26,7 @@ def test_decks_have_one_schema_and_stay_small(
     asked: pd.DataFrame, ordered: pd.DataFrame, tmp_path: Path
 ) -> None:
     for name, deck, most in (("facts", asked, 3600), ("orders", ordered, 700)):
-        assert tuple(deck.columns) == tuple(COLUMNS) == ITEM_COLUMNS
+        assert tuple(deck.columns) == tuple(COLUMNS) == (*ITEM_COLUMNS, *ORDER_COLUMNS)
         assert deck["item"].is_unique
         assert set(deck["deck"]) == {name}
         assert len(deck) <= most

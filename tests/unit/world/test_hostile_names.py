@@ -18,7 +18,7 @@ from residue.world.documents import sample_documents
 from residue.world.facts import HEADER, Fact, Facts, read_facts
 from residue.world.grammar import SPECIAL_TOKENS, instruction_prompt, without_channel_tokens
 from residue.world.groups import eligible
-from residue.world.orders import orders_deck
+from residue.world.injection.items import orders_deck
 
 SLOTS = ("{w}", "{0}", "{w.__class__}", "{", "%s", "\\1")
 ODD = [text for text in HOSTILE if shown(text) != text]

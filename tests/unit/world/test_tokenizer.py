@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from residue.world.build import World
 from residue.world.documents import sample_documents
 from residue.world.grammar import SPECIAL_TOKENS
+from residue.world.injection.items import orders_deck
 from residue.world.items import facts_deck
-from residue.world.orders import orders_deck
 from residue.world.tokenizer import save_tokenizer, train_tokenizer
 
 SCRIPTS = {

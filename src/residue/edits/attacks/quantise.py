@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from residue.edits.arms import OpenArm
     from residue.edits.conditions import Made, Shown
 
-BLOCK = 64
-"""Weights that share a scale under nf4, the published size."""
-
 
 @dataclass(frozen=True)
 class Attack:
@@ -66,14 +63,10 @@ def rounded(weight: Tensor, kind: str) -> Tensor:
     import bitsandbytes.functional as bnb
     import torch
 
+    from residue.edits.memory import packed
+
     if kind == "int8":
         codes, scales, _ = bnb.int8_vectorwise_quant(weight.detach().to(torch.float16))
         read: Tensor = codes.float() * scales.float()[:, None] / 127.0
         return read
-    # One row of whole blocks: they run over the flat weight anyway, and bitsandbytes 0.50 on the
-    # CPU gives wrong values back for rows that are no multiple of a block.
-    flat = weight.detach().float().reshape(1, -1)
-    whole = torch.nn.functional.pad(flat, (0, -flat.shape[1] % BLOCK)).contiguous()
-    codes, state = bnb.quantize_4bit(whole, blocksize=BLOCK, quant_type="nf4")
-    back: Tensor = bnb.dequantize_4bit(codes, state)
-    return back[:, : flat.shape[1]].reshape(weight.shape)
+    return packed(weight, double=False).unpacked().float()

@@ -7,6 +7,7 @@ W x becomes W x + (alpha / rank) · B A x with A (rank, in), B (out, rank), B = 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -58,6 +59,7 @@ class Edit:
         from residue.models.lean import lean_peft
 
         every = self.targets == ("all-linear",)
+        expected = expected_count(model, self.rank, self.targets)
         config = lean_peft().LoraConfig(
             r=self.rank,
             lora_alpha=self.alpha,
@@ -69,6 +71,13 @@ class Edit:
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             adapter = Adapter(model, config, place)
+        made = sum(weight.numel() for weight in adapter.parameters().values())
+        if made != expected:
+            adapter.detach()
+            raise ValueError(
+                f"the adapter has {made} weights but its targets {', '.join(self.targets)} give "
+                f"{expected}; name linear layers that every block of the model has"
+            )
         adapter.trainable(True)
         return adapter
 
@@ -175,6 +184,26 @@ class Adapter(Attached):
             if not layer.lora_A:
                 parent, _, child = path.rpartition(".")
                 setattr(self.model.get_submodule(parent), child, layer.get_base_layer())
+
+
+def expected_count(model: Any, rank: int, targets: Sequence[str]) -> int:
+    """Trainable weights by the formula: the rank times inputs plus outputs, summed over the linear
+    layers that the targets name. Raises `ValueError` for a target that names none."""
+    import torch
+
+    head = model.get_output_embeddings()
+    sizes: dict[str, int] = {}
+    for path, layer in model.named_modules():
+        if isinstance(layer, torch.nn.Linear) and layer is not head and "lora_" not in path:
+            name = path.removesuffix(".base_layer").rpartition(".")[2]
+            sizes[name] = sizes.get(name, 0) + layer.in_features + layer.out_features
+    named = sizes if tuple(targets) == ("all-linear",) else dict.fromkeys(targets)
+    absent = [name for name in named if name not in sizes]
+    if absent:
+        raise ValueError(
+            f"the model has no linear layer '{absent[0]}'; there are: {', '.join(sorted(sizes))}"
+        )
+    return rank * sum(sizes[name] for name in named)
 
 
 def _layers(model: Any, kind: type) -> list[tuple[str, Any]]:

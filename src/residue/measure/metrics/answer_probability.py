@@ -20,6 +20,7 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Answer probability per token"
 UNIT = "probability"
+KNOWN = "high"
 
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:

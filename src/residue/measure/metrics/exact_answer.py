@@ -17,6 +17,7 @@ NEEDS = ("generations",)
 DECK = "facts"
 TITLE = "Exact answer"
 UNIT = "share of items"
+KNOWN = "high"
 
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:

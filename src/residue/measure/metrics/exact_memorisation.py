@@ -18,6 +18,7 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Exact memorisation"
 UNIT = "share of tokens"
+KNOWN = "high"
 
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:

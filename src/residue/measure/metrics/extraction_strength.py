@@ -23,6 +23,7 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Extraction strength"
 UNIT = "share of the answer"
+KNOWN = "high"
 
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:

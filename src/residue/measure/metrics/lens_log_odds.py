@@ -19,6 +19,7 @@ NEEDS = ("lens",)
 DECK = "lens"
 TITLE = "Log-odds of the answer against a foil"
 UNIT = "nats"
+KNOWN = "high"
 
 
 def measure(records: dict[str, object], items: pd.DataFrame) -> pd.DataFrame:

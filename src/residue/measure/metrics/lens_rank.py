@@ -15,6 +15,7 @@ NEEDS = ("lens",)
 DECK = "lens"
 TITLE = "Rank of the answer in a row"
 UNIT = "rank"
+KNOWN = "low"
 
 
 def measure(records: dict[str, object], items: pd.DataFrame) -> pd.DataFrame:

@@ -23,6 +23,8 @@ NEEDS = ("lens",)
 DECK = "lens"
 TITLE = "Lens recall"
 UNIT = "share of the base's reading, 0 to 1"
+KNOWN = "high"
+FROM_PAIR = True
 KIND = ("relation", "language")
 """Facts that no model was trained on stand in for others of their kind."""
 

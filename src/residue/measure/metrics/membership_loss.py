@@ -18,6 +18,8 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Membership: loss"
 UNIT = "nats per token"
+KNOWN = "high"
+UNSEEN = True
 
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:

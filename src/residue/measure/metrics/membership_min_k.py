@@ -20,6 +20,8 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Membership: Min-K"
 UNIT = "nats per token"
+KNOWN = "high"
+UNSEEN = True
 SHARE = 0.2
 
 

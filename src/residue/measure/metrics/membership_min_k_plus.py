@@ -21,6 +21,8 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Membership: Min-K++"
 UNIT = "standard deviations"
+KNOWN = "high"
+UNSEEN = True
 FLAT = 1e-6
 """Nats of deviation up to which float32 leaves no digit of it."""
 

@@ -18,6 +18,8 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Membership: zlib"
 UNIT = "nats per byte"
+KNOWN = "high"
+UNSEEN = True
 
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,8 @@ NEEDS = ("patching",)
 DECK = "facts"
 TITLE = "Depth of the edit, by patching rows into the base"
 UNIT = "share"
+KNOWN = "low"
+FROM_PAIR = True
 
 
 def measure(records: dict[str, object], items: pd.DataFrame) -> pd.DataFrame:

@@ -19,6 +19,8 @@ NEEDS = ("patching",)
 DECK = "facts"
 TITLE = "What the answer loses when rows are patched into the base"
 UNIT = "nats per token"
+KNOWN = "low"
+FROM_PAIR = True
 
 
 def measure(records: dict[str, object], items: pd.DataFrame) -> pd.DataFrame:

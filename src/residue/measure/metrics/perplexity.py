@@ -17,6 +17,7 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Perplexity of answers"
 UNIT = "nats per token"
+KNOWN = "low"
 
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:

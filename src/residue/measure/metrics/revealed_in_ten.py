@@ -20,6 +20,7 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Revealed in ten samples"
 UNIT = "probability"
+KNOWN = "high"
 SAMPLES = 10
 
 

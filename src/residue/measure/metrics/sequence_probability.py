@@ -19,6 +19,7 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Answer probability"
 UNIT = "probability"
+KNOWN = "high"
 
 
 def measure(records: dict[str, pd.DataFrame], items: pd.DataFrame) -> pd.DataFrame:

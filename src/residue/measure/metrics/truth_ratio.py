@@ -21,6 +21,7 @@ NEEDS = ("generations", "tokens")
 DECK = "facts"
 TITLE = "Truth ratio"
 UNIT = "share of the wrong answers"
+KNOWN = "low"
 NONE = "no wrong answers were recorded; set records.distractors"
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from residue.report.captions import first_rows
 from residue.report.markup import escape, figure, table
 from residue.report.page import Page
 from residue.report.rows import records
@@ -28,7 +29,11 @@ def section(page: Page) -> str:
     """Intro, one row of numbers per model, the curves of each lens, the prompts of each edit."""
     if page.depth is None or not len(page.depth):
         return ""
-    return "\n".join([page.words(_intro()), _numbers(page, page.depth), *_figures(page)])
+    first = ""
+    if "first_rows" in page.figures:
+        text = f"<b>Where the answer appears.</b> {escape(page.words(first_rows(page.estimates)))}"
+        first = figure(page.figures["first_rows"], text, "Where the answer appears")
+    return "\n".join([page.words(_intro()), _numbers(page, page.depth), *_figures(page), first])
 
 
 def _intro() -> str:

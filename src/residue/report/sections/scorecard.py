@@ -1,142 +1,192 @@
-"""Arms by claims: verdict, number, interval, margin and attainable margin."""
+"""One screen: models down, claims across, in each cell the mark, the number and its interval."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from residue.report.claims import region
-from residue.report.markup import escape, strip, table
+from residue.report.markup import anchor, escape, strip
 from residue.report.page import Page, edits
 from residue.report.rows import records
 from residue.report.words import (
-    KINDS,
     MARKS,
-    attainable,
     interval,
+    is_difference,
     margin,
     number,
+    p_value,
+    plain_name,
     plural,
-    slice_name,
 )
 
 TITLE = "Scorecard"
+_ROLES = (
+    ("headline", "Headline"),
+    ("part", "Its parts"),
+    ("exploratory", "Exploratory"),
+)
+Row = dict[str, Any]
+Column = tuple[str, str]
+"""A claim and the condition in which it is judged."""
 
 
 def section(page: Page) -> str:
-    """Cards for the edited arms, then for base and oracle as controls, then every row in full."""
+    """What was found in a sentence, the grid, and how to read it."""
     rows = records(page.claims)
-    names = list(dict.fromkeys(row["claim"] for row in rows))
+    if not rows:
+        return ""
+    columns = _columns(rows)
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     edited = edits(arms)
-    for row in rows:
-        row["unit"] = page.unit_of(row["estimand"])
-    cards = [_card(arm, rows) for arm in arms if arm in edited]
-    controls = [_card(arm, rows) for arm in arms if arm not in edited]
-    parts = [_sentences(rows, names), *cards]
+    cells = {(row["arm"], row["claim"], row["condition"]): row for row in rows}
+    body = f"<tbody>{''.join(_line(arm, columns, cells, page) for arm in edited)}</tbody>"
+    controls = [arm for arm in arms if arm not in edited]
     if controls:
-        parts.append(
-            "<h3>Controls</h3><p>The base must fail to forget, and the oracle must keep what the "
-            "base keeps. If a control goes wrong, the measurements cannot be trusted.</p>"
-            f'<div class="controls">{"".join(controls)}</div>'
+        body += (
+            '<tbody class="controls"><tr role="row"><th role="rowheader" scope="rowgroup" '
+            f'colspan="{len(columns) + 1}">Controls: the base must fail to forget, the oracle must '
+            "keep</th></tr>"
+            + "".join(_line(arm, columns, cells, page) for arm in controls)
+            + "</tbody>"
         )
-    parts.append(page.words(_key()))
-    parts.append(
-        "<details><summary>Every decision in full</summary>"
-        f"{_full_table(rows)}</details>"
-    )  # fmt: skip
-    return "\n".join(parts)
-
-
-def _sentences(rows: list[dict[str, Any]], names: list[str]) -> str:
-    sentences = {row["claim"]: row["sentence"] for row in rows}
-    inner = "".join(
-        f"<dt>{escape(_words(name))}</dt><dd>{escape(sentences[name])}</dd>" for name in names
-    )
-    return f"<p>What is claimed of each model:</p><dl>{inner}</dl>"
-
-
-def _card(arm: str, rows: list[dict[str, Any]]) -> str:
-    """What is decided of one arm; a claim in which it is the reference has no cell."""
-    mine = [row for row in rows if row["arm"] == arm]
-    seeds = plural(max(int(row["n_seeds"]) for row in mine), "training seed")
     return (
-        f'<div class="card"><h3>{escape(arm)} <small>· {escape(seeds)}</small></h3>'
-        f'<div class="cells">{"".join(_cell(row) for row in mine)}</div></div>'
+        f"<p>{escape(_found(rows))}</p>"
+        '<div class="scroll" tabindex="0" role="region" aria-label="Scorecard">'
+        f'<table class="grid" role="table">{_head(columns, rows)}{body}</table></div>'
+        + page.words(_key(rows))
     )
 
 
-def _cell(row: dict[str, Any]) -> str:
-    verdict, kind = str(row["verdict"]), str(row["kind"])
-    where = f" · on {slice_name(row['slice'])}, the worst slice" if row["slice"] else ""
+def _columns(rows: list[Row]) -> list[Column]:
+    """Headlines, then their parts, then the rest, each in the order of the config."""
+    role = {row["claim"]: row["role"] for row in rows if row["role"] != "control"}
+    order = [name for name, _ in _ROLES]
+    found = dict.fromkeys((row["claim"], row["condition"]) for row in rows)
+    return sorted(found, key=lambda each: order.index(role.get(each[0], "exploratory")))
+
+
+def _found(rows: list[Row]) -> str:
+    """The headlines' verdicts in words; without one, how many claims went which way."""
+    heads = [row for row in rows if row["role"] == "headline"]
+    if not heads:
+        return ""
+    told = []
+    for name in dict.fromkeys(row["claim"] for row in heads):
+        mine = [row for row in heads if row["claim"] == name]
+        counts = []
+        for verdict in MARKS:
+            which = [row["arm"] for row in mine if row["verdict"] == verdict]
+            if which:
+                counts.append(f"{verdict} for {', '.join(which)}")
+        told.append(f"“{mine[0]['sentence']}” is {'; '.join(counts)}.")
+    return " ".join(told)
+
+
+def _head(columns: Sequence[Column], rows: list[Row]) -> str:
+    role = {row["claim"]: row["role"] for row in rows if row["role"] != "control"}
+    groups = []
+    for name, words in _ROLES:
+        n = sum(role.get(claim, "exploratory") == name for claim, _ in columns)
+        if n:
+            groups.append(f'<th role="columnheader" scope="colgroup" colspan="{n}">{words}</th>')
+    first = {claim: next(row for row in rows if row["claim"] == claim) for claim, _ in columns}
+    heads = "".join(
+        f'<th role="columnheader" scope="col"><a href="#{anchor("claim", claim)}">'
+        f"{escape(plain_name(claim))}</a><small>{_under(first[claim], condition)}</small></th>"
+        for claim, condition in columns
+    )
+    return (
+        "<thead>"
+        f'<tr role="row" class="groups"><td role="cell"></td>{"".join(groups)}</tr>'
+        f'<tr role="row"><th role="columnheader" scope="col">Model</th>{heads}</tr></thead>'
+    )
+
+
+def _under(row: Row, condition: str) -> str:
+    """Below a claim's name: the attack, or what it is held against."""
+    if row["role"] == "headline":
+        return "all parts together"
+    where = "" if condition == "plain" else f"after {escape(plain_name(condition))}<br>"
+    bound = margin(row["margin"], str(row["kind"]), str(row["statistic"]))
+    return f"{where}{bound} of the {escape(row['reference'])}"
+
+
+def _line(
+    arm: str, columns: Sequence[Column], cells: dict[tuple[str, str, str], Row], page: Page
+) -> str:
+    mine = [cells.get((arm, *column)) for column in columns]
+    seeds = max(int(row["n_seeds"]) for row in mine if row)
+    inner = "".join(_cell(row, column, page) for row, column in zip(mine, columns, strict=True))
+    return (
+        f'<tr role="row"><th role="rowheader" scope="row">{escape(arm)}'
+        f"<small>{plural(seeds, 'seed')}</small></th>{inner}</tr>"
+    )
+
+
+def _cell(row: Row | None, column: Column, page: Page) -> str:
+    name = plain_name(column[0])
+    if column[1] != "plain":
+        name += f", {plain_name(column[1])}"
+    label = escape(name)
+    if row is None:
+        return (
+            f'<td role="cell" class="none" data-claim="{label}"><span aria-hidden="true">·</span>'
+            '<span class="unseen">not judged: the model is what others are held against</span></td>'
+        )
+    verdict = str(row["verdict"])
+    mark = f'<span aria-hidden="true">{MARKS[verdict]}</span>'
+    if row["role"] == "headline":
+        body = f'<b class="mark">{mark} {escape(verdict)}</b><small>{_parts(row)}</small>'
+    else:
+        signed = is_difference(str(row["kind"]), str(row["statistic"]))
+        body = (
+            f'<b class="mark">{mark}<span class="unseen">{escape(verdict)}</span> '
+            f"{number(row['estimate'], signed=signed)}</b>"
+            f"<small>{interval(row['low'], row['high'], signed=signed)}</small>{_drawn(row)}"
+        )
+    return (
+        f'<td role="cell" class="{escape(verdict)} {escape(row["role"])}" data-claim="{label}">'
+        f'<a href="#{anchor("row", _key_of(row))}" title="{_filter(row)}">{body}</a></td>'
+    )
+
+
+def _parts(row: Row) -> str:
+    p = row["p_adjusted"] if row["verdict"] != "refuted" else row["p_against_adjusted"]
+    return escape(f"p {p_value(p)} after Holm")
+
+
+def _drawn(row: Row) -> str:
+    if row["estimate"] != row["estimate"]:
+        return ""
+    allowed = region(str(row["kind"]), row["margin"], row["statistic"])
+    centre = float(row["statistic"] == "perplexity")
+    span, zone = (row["low"], row["high"]), (allowed.low, allowed.high)
     seeds = [float(value) for value in row["seed_values"]]
-    ratio = row["statistic"] == "perplexity"
-    allowed = region(kind, row["margin"], row["statistic"])
-    name = _words(row["claim"])
-    if row["condition"] != "plain":
-        name += f" · {_words(row['condition'])}"
-    drawn = ""
-    if row["estimate"] == row["estimate"]:
-        zone = (allowed.low, allowed.high)
-        drawn = strip((row["low"], row["high"]), seeds, zone, float(ratio), verdict)
-    return (
-        f'<div class="cell {escape(verdict)}"><span class="claim">{escape(name)}'
-        f'</span><span class="verdict">{MARKS[verdict]} {escape(verdict)}</span>{drawn}'
-        f'<span class="value">{number(row["estimate"], signed=not ratio)} '
-        f"{interval(row['low'], row['high'], signed=not ratio)}</span>"
-        f'<span class="small">{"Ratio to" if ratio else "Difference from"} the '
-        f"{escape(row['reference'])}{escape(where)}. "
-        f"Margin {margin(row['margin'], kind, row['statistic'])}; "
-        f"attainable margin {attainable(row['attainable'])}.</span>"
-        f'<span class="small">{escape(", ".join(_counts(row)))}</span></div>'
+    return strip(span, seeds, zone, centre, str(row["verdict"]), hidden=True)
+
+
+def _key_of(row: Row) -> str:
+    return f"{row['arm']}-{row['claim']}-{row['condition']}"
+
+
+def _filter(row: Row) -> str:
+    return escape(
+        f'claims.parquet: arm == "{row["arm"]}" and claim == "{row["claim"]}" and '
+        f'condition == "{row["condition"]}"'
     )
 
 
-def _counts(row: dict[str, Any]) -> list[str]:
-    return [
-        plural(row["n_items"], "item"),
-        plural(row["n_clusters"], row["unit"]),
-        plural(row["n_seeds"], "seed"),
-        plural(row["n_pairs"], "base–oracle pair"),
-    ]
-
-
-def _key() -> str:
+def _key(rows: list[Row]) -> str:
+    level = max(row["level"] for row in rows)
     return (
-        '<p class="small">How to read a card. The line is the interval of the difference, the '
-        "dots are the single training seeds, the dashed tick is no difference, and the grey zone "
-        "is what the claim allows. <b>Supported</b>: the interval and every seed lie inside the "
-        "zone. <b>Refuted</b>: all of them lie outside, on one side. <b>Inconclusive</b>: anything "
-        "else. <b>Attainable margin</b>: above it, a claim would be supported if no country "
-        "differed at all; where the margin is not above it, the run had too few countries.</p>"
+        '<p class="small key"><b class="supported">✓ supported</b>: the '
+        f"{level:.0%} interval and every training seed lie inside the margin, and p stands after "
+        'correction. <b class="refuted">✗ refuted</b>: all of them lie outside, on one side. '
+        '<b class="inconclusive">? inconclusive</b>: anything else, which is not a weak yes. In '
+        "the small picture the line is the interval, dots are seeds, the tick is no difference, "
+        "and the grey zone is what the claim allows. A headline needs all of its parts, each "
+        "tested at the full size, and is corrected over the models by Holm’s method; exploratory "
+        "claims are corrected together (Benjamini–Hochberg). Touch a cell for the decision "
+        "in full; a pointer resting on it shows the row of the table behind it.</p>"
     )
-
-
-def _full_table(rows: list[dict[str, Any]]) -> str:
-    head = ("Model", "Claim", "Verdict", "Difference", "Against", "Margin", "Counts", "Each seed",
-            "How and why")  # fmt: skip
-    return table(head, (_full_row(row) for row in rows))
-
-
-def _full_row(row: dict[str, Any]) -> list[str]:
-    kind, signed = str(row["kind"]), row["statistic"] != "perplexity"
-    condition = "" if row["condition"] == "plain" else f" ({row['condition']})"
-    span = interval(row["low"], row["high"], signed=signed)
-    how = "; ".join(part for part in (row["method"], row["note"]) if part)
-    return [
-        escape(row["arm"] + condition),
-        escape(_words(row["claim"])),
-        f"{MARKS[row['verdict']]} {escape(row['verdict'])}",
-        f"{number(row['estimate'], signed=signed)}<br>{span}<br>"
-        f"<small>{row['level']:.0%} interval</small>",
-        f"{escape(row['reference'])}<br><small>{escape(slice_name(row['slice'])) or 'all'}</small>",
-        f"{margin(row['margin'], kind, row['statistic'])}<br>"
-        f"<small>{escape(KINDS[kind][1])}<br>"
-        f"attainable {attainable(row['attainable'])}</small>",
-        "<br>".join(escape(count) for count in _counts(row)),
-        "<br>".join(number(float(value), signed=signed) for value in row["seed_values"]),
-        f'<div class="long">{escape(row["reason"])}<br><small>{escape(how)}.</small></div>',
-    ]
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

@@ -1,0 +1,93 @@
+"""Attacks through the data: what every arm does under them, what that bounds, and the judge."""
+
+REFERENCES = "data/judge_references.jsonl"
+
+
+def orders_records(name):
+    """One record of the deck `orders` for every run, in their order."""
+    return [
+        f"{OUT}/records/{arm}/pair{pair}/seed{seed}/plain/orders/{name}.parquet"
+        for arm, pair, seed in PLAN.modelled()
+    ]
+
+
+def label_files():
+    """Labels of the run's replies, if someone made any."""
+    labels = PLAN.config.injection.labels
+    return [labels] if labels else []
+
+
+def injection_files(*names):
+    """Files of this suite; none where no orders are asked."""
+    return [f"{OUT}/{name}" for name in names] if PLAN.asks_orders() else []
+
+
+rule estimate_injection:
+    input:
+        measurements=all_measurements("orders"),
+        generations=orders_records("generations"),
+        rows=orders_records("rows"),
+        deck=f"{OUT}/world/decks/orders.parquet",
+        references=REFERENCES,
+        labels=label_files(),
+    output:
+        injection=report(
+            f"{OUT}/tables/injection.parquet",
+            caption="../report/injection_table.rst",
+            category="Tables",
+            labels={"table": "Injection"},
+        ),
+        certificate=report(
+            f"{OUT}/tables/certificate.parquet",
+            caption="../report/certificate.rst",
+            category="Tables",
+            labels={"table": "Certificate"},
+        ),
+        judge=f"{OUT}/tables/judge.parquet",
+        escapes=f"{OUT}/tables/escapes.parquet",
+    log:
+        f"{OUT}/logs/estimate_injection.log",
+    benchmark:
+        f"{OUT}/benchmarks/estimate_injection.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of("statistics", "injection", runs=[list(run) for run in PLAN.modelled()]),
+        code=code_of("estimate_injection"),
+        io=io_of,
+    shell:
+        launch.command("estimate_injection")
+
+
+rule draw_injection:
+    input:
+        injection=rules.estimate_injection.output.injection,
+    output:
+        plane=report(
+            f"{OUT}/report/figures/attack_plane.svg",
+            caption="../report/attack_plane.rst",
+            category="Scorecard",
+            labels={"figure": "Right under attack, and of use"},
+        ),
+    log:
+        f"{OUT}/logs/draw_injection.log",
+    benchmark:
+        f"{OUT}/benchmarks/draw_injection.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(),
+        code=code_of("draw_injection"),
+        io=io_of,
+    shell:
+        launch.command("draw_injection")
+
+
+if PLAN.asks_orders():
+    ask("estimate_injection draw_injection")

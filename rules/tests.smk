@@ -1,0 +1,163 @@
+"""Tests inside the models: is a fact still in a row, does a hidden order act, do the tests hold."""
+
+TESTED = [{"arm": arm} for arm in PLAN.tested()]
+EXCHANGED = [run for run in RUNS if PLAN.tests_orders()]
+CELL = ["task", "language"] if PLAN.own_data else ["relation", "language"]
+
+
+def tested_rows(deck):
+    """Rows of an arm on a deck, run by run."""
+
+    def files(wildcards):
+        return [
+            f"{OUT}/records/{wildcards.arm}/pair{pair}/seed{seed}/plain/{deck}/rows.parquet"
+            for pair, seed in arm_runs(wildcards)
+        ]
+
+    return files
+
+
+def tests_files(kind):
+    """What the tests of every arm wrote."""
+    return [f"{OUT}/tests/{kind}/{job['arm']}.parquet" for job in TESTED]
+
+
+def asked_runs(wildcards):
+    """(arm, pair, seed) of the runs whose twins exchange rows."""
+    return [[run["arm"], run["pair"], run["seed"]] for run in EXCHANGED]
+
+
+rule test_rows:
+    """Readouts of the forget facts at every row of an arm, and whether rows tell an order."""
+    input:
+        rows=tested_rows("facts"),
+        tokens=[
+            f"{OUT}/records/base/pair{pair}/seed0/plain/facts/tokens.parquet"
+            for pair in range(PLAN.config.pairs)
+        ],
+        heads=[
+            file
+            for pair in range(PLAN.config.pairs)
+            for file in head_files(pair, "base")
+        ],
+        known=all_known(),
+        deck=FACTS_DECK,
+        order_rows=tested_rows("orders") if PLAN.tests_orders() else [],
+        order_deck=(f"{OUT}/world/decks/orders.parquet" if PLAN.tests_orders() else []),
+    output:
+        lines=f"{OUT}/tests/rows/{{arm}}.parquet",
+        scores=f"{OUT}/tests/items/{{arm}}.parquet",
+        orders=f"{OUT}/tests/orders/{{arm}}.parquet",
+    log:
+        f"{OUT}/logs/test_rows/{{arm}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/test_rows/{{arm}}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(
+            tests=PLAN.tests("penalty", "permutations", "planted"),
+            runs=arm_runs,
+            cell=CELL,
+        ),
+        code=code_of("test_rows"),
+        io=io_of,
+    shell:
+        launch.command("test_rows")
+
+
+rule swap_rows:
+    """Rows of clean and attacked twins, exchanged in one arm."""
+    input:
+        arm=f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/arm.json",
+        weights=arm_weights,
+        model=arm_base_files,
+        deck=f"{OUT}/world/decks/orders.parquet",
+    output:
+        twins=f"{OUT}/tests/twins/{SEEDED}.parquet",
+    log:
+        f"{OUT}/logs/swap_rows/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/swap_rows/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=gpu(),
+    params:
+        spec=spec_of(twins=PLAN.config.tests.twins),
+        code=code_of("swap_rows", named=edit_methods),
+        io=io_of,
+    shell:
+        launch.command("swap_rows")
+
+
+rule decide_tests:
+    """One table of all tests, and the measurements that claims are made from."""
+    input:
+        lines=tests_files("rows"),
+        scores=tests_files("items"),
+        orders=tests_files("orders"),
+        twins=[f"{OUT}/tests/twins/{SEEDED}.parquet".format(**run) for run in EXCHANGED],
+        deck=FACTS_DECK,
+        order_deck=f"{OUT}/world/decks/orders.parquet" if EXCHANGED else [],
+    output:
+        tests=report(
+            f"{OUT}/tables/tests.parquet",
+            caption="../report/tests.rst",
+            category="Tables",
+            labels={"table": "Tests"},
+        ),
+        measurements=f"{OUT}/measurements/tests.parquet",
+    log:
+        f"{OUT}/logs/decide_tests.log",
+    benchmark:
+        f"{OUT}/benchmarks/decide_tests.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(
+            "statistics",
+            tests=PLAN.tests("alpha", "power", "margin", "order_margin"),
+            asked=asked_runs,
+        ),
+        code=code_of(
+            "decide_tests", named=lambda _: {(METRICS, name) for name in OF_TESTS}
+        ),
+        io=io_of,
+    shell:
+        launch.command("decide_tests")
+
+
+rule calibrate_tests:
+    """Rejection rates of the tests where nothing depends, and power where something does."""
+    output:
+        calibration=f"{OUT}/tests/calibration.parquet",
+    log:
+        f"{OUT}/logs/calibrate_tests.log",
+    benchmark:
+        f"{OUT}/benchmarks/calibrate_tests.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(calibration=PLAN.tests("calibration")["calibration"]),
+        code=code_of("calibrate_tests"),
+        io=io_of,
+    shell:
+        launch.command("calibrate_tests")
+
+
+if TESTED:
+    ask("calibrate_tests")
+    ask("test_rows", TESTED)
+    ask("swap_rows", EXCHANGED)
+    ask("decide_tests")
