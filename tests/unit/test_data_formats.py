@@ -51,6 +51,7 @@ from residue.report.injection import injection_table
 from residue.report.judging import confusion
 from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
+from residue.report.relearning import relearning_table
 from residue.report.tests import COLUMNS as TESTS
 from residue.report.tests import blank, with_multiplicity
 from residue.representation.causal_picture import design_of, picture
@@ -260,6 +261,26 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         ),
         "estimates": made,
         "claims": claims(made, sentences),
+        "relearning": relearning_table(
+            pd.DataFrame(
+                {
+                    "estimand": ["lens_recall"],
+                    "arm": ["npo"],
+                    "condition": ["plain"],
+                    "seed_values": [[0.4, 0.5]],
+                }
+            ),
+            pd.DataFrame(
+                {
+                    "attack": "relearn",
+                    "arm": "npo",
+                    "measure": ["recovery", "area"],
+                    "condition": ["plain", "relearn_9"],
+                    "seed_values": [[0.0, 0.1], [0.5, 0.7]],
+                }
+            ),
+            StatisticsSpec(),
+        ),
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
         ),
@@ -305,6 +326,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "final_predictions",
         "claims",
         "recovery",
+        "relearning",
         "tests rows",
         "tests items",
         "tests orders",

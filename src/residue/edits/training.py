@@ -248,6 +248,7 @@ class _Run:
             before,
             self.micro_batch,
             size,
+            extra={"replaced": True},
         )
 
     def _accumulated(self, number: int, batch: Batch) -> dict[str, float]:

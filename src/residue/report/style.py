@@ -130,7 +130,7 @@ dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
 line-height:1.3;margin-bottom:.1rem}
 .grid td.none{display:none}
 .grid td.headline{grid-column:1/-1}
-.forest .strip{max-width:none;width:14rem}}
+.forest .strip{max-width:none;min-width:8rem;width:8rem}}
 @media print{:root{color-scheme:light}body{font-size:9.5pt}h2,h3{break-after:avoid}
 nav,.skip{display:none}main,header,footer{max-width:none;padding:0}
 .grid td{-webkit-print-color-adjust:exact;print-color-adjust:exact}.grid thead th{min-width:0}

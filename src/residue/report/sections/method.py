@@ -63,6 +63,9 @@ DIRECTIONS = {
     "patching_depth": "higher on what is to be forgotten, lower on what is to be kept",
     "patching_loss": "near 0 on what is to be kept",
     "perplexity": "lower on what is to be kept",
+    "readout_auc": "as the oracle's on what is to be forgotten",
+    "order_shift": "lower",
+    "fidelity": "higher",
     "membership_min_k": "as its area: 0.5 on what is to be forgotten",
     "language_by_script": "higher",
     "language_probability": "higher",
@@ -152,13 +155,13 @@ def _metrics(page: Page) -> str:
         better = DIRECTIONS.get(name, "see its claim")
         rows.append(
             [
-                escape(title),
+                f'<div class="long">{escape(title)}</div>',
                 escape(unit) or "–",
-                f'<div class="wider">{formula}</div>',
                 f'<div class="long">{better}</div>',
+                f'<div class="wider">{formula}</div>',
             ]
         )
-    return table(("Metric", "Unit", "In words", "Better is"), rows)
+    return table(("Metric", "Unit", "Better is", "In words"), rows)
 
 
 def _claims(page: Page) -> str:
