@@ -30,7 +30,11 @@ if PLAN.own_data:
 
     include: "rules/data.smk"
 
-elif not PLAN.alone:
+elif PLAN.alone:
+
+    include: "rules/asked.smk"
+
+else:
 
     include: "rules/world.smk"
 

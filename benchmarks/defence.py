@@ -26,6 +26,7 @@ from residue.edits.batches import Batch, Batches
 from residue.edits.feed import defence_pools
 from residue.edits.methods.lora import Edit
 from residue.models.encoding import pad_batch
+from residue.models.lean import lean_transformers
 from residue.models.loading import load_model
 
 VIEWS = 3
@@ -70,39 +71,67 @@ def seconds(run: Callable[[Any, Batch], torch.Tensor], model: Any, batch: Batch)
     return time.process_time() - begun
 
 
+def larger(words: int) -> Any:
+    """A random Llama, 8 × 384, over a vocabulary of 8,192 or more."""
+    lean_transformers()
+    from transformers.models.llama.configuration_llama import LlamaConfig
+    from transformers.models.llama.modeling_llama import LlamaForCausalLM
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=max(words, 8192),
+        hidden_size=384,
+        intermediate_size=1024,
+        num_hidden_layers=8,
+        num_attention_heads=6,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
 def main() -> None:
-    """Print tokens per second of both and their ratio."""
+    """Print a line of the table for each model."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", nargs="?", default="results", type=Path)
     parser.add_argument("--steps", default=12, type=int)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    model, tokenizer = load_model(arguments.results / "models" / "pair0" / "base")
-    Edit().attach(model, seed=1, place=1)
+    embedded, tokenizer = load_model(arguments.results / "models" / "pair0" / "base")
     data = read_parquet(arguments.results / "world" / "defence_data.parquet")
     batches = Batches(defence_pools(tokenizer, data), {"twin": 20}, seed=1)
+    print(
+        "| model | shared, tokens per CPU-s | apart | ratio, median | least | most | real share |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    shape = embedded.config
+    name = f"embedded, {shape.num_hidden_layers} × {shape.hidden_size}, {shape.vocab_size:,} tokens"
+    models = {name: (embedded, arguments.steps)}
+    models["random, 8 × 384, 8,192 tokens"] = (larger(shape.vocab_size), arguments.steps // 3)
+    for name, (model, steps) in models.items():
+        print(f"| {name} | {line(model, batches, steps)} |", flush=True)
+
+
+def line(model: Any, batches: Batches, steps: int) -> str:
+    """The numbers of one model."""
+    Edit().attach(model, seed=1, place=1)
     told: dict[str, list[float]] = {"shared": [], "apart": []}
     filled = []
-    for number in range(arguments.steps + 1):
+    for number in range(steps + 1):
         batch = batches(number)
         examples = [view for views in batch["twin"] for view in views]
         real = sum(len(each.ids) for each in examples)
         with torch.no_grad():
             difference = float(shared(model, batch) - apart(model, batch))
-        assert abs(difference) < 1e-4, difference
+        if abs(difference) > 1e-4:
+            raise RuntimeError(f"the two losses differ by {difference}")
         speeds = {run.__name__: real / seconds(run, model, batch) for run in (shared, apart)}
         if number:  # the first warms up
             filled.append(real / (len(examples) * max(len(each.ids) for each in examples)))
             for name, speed in speeds.items():
                 told[name].append(speed)
     ratios = [a / b for a, b in zip(told["shared"], told["apart"], strict=True)]
-    for name, speeds_of in told.items():
-        print(f"{name}: {statistics.median(speeds_of):.0f} real tokens per CPU-second")
-    print(
-        f"ratio of the two: median {statistics.median(ratios):.2f}, {min(ratios):.2f} to "
-        f"{max(ratios):.2f} over {len(ratios)} batches; {statistics.mean(filled):.0%} of the plain "
-        "way's tokens are real"
-    )
+    medians = [f"{statistics.median(told[name]):.0f}" for name in told]
+    spread = [f"{value:.2f}" for value in (statistics.median(ratios), min(ratios), max(ratios))]
+    return " | ".join([*medians, *spread, f"{statistics.mean(filled):.0%}"])
 
 
 if __name__ == "__main__":

@@ -33,7 +33,8 @@ from residue.stats.tables import Table
 HERE = Path(__file__).resolve().parent
 SPEC = StatisticsSpec()
 TAILS = (0.05, 0.025, 0.0125, 0.008, 0.00625, 0.003)
-"""Tails at which ends are computed here: those between which Holm's sizes for four arms lie."""
+"""Tails at which ends are computed here: those between which Holm's sizes for four arms lie; the
+first three where there is one arm."""
 LOW, HIGH = 0.03, 0.99
 """How often a model answers that never knew, and one that does."""
 
@@ -134,7 +135,8 @@ def estimate_rows(
 ) -> pd.DataFrame:
     """One simulated table of estimates."""
     rows = []
-    levels = [1.0 - 2.0 * tail for tail in TAILS]
+    tails = TAILS if len(experiment.arms) > 1 else TAILS[:3]
+    levels = [1.0 - 2.0 * tail for tail in tails]
     for arm, gaps in experiment.arms.items():
         for claim, shares in gaps.items():
             spec = specs[claim]
@@ -153,7 +155,7 @@ def estimate_rows(
                         "n_items": side.countries * side.items, "n_clusters": side.countries,
                         "n_seeds": experiment.seeds, "n_pairs": 1, "n_unscorable": 0,
                         "seed_values": list(table.values.mean(axis=1)), "method": made[0].method,
-                        "note": "", "tails": list(TAILS), "lows": [each.low for each in made],
+                        "note": "", "tails": list(tails), "lows": [each.low for each in made],
                         "highs": [each.high for each in made],
                     }
                 )  # fmt: skip

@@ -7,7 +7,7 @@ from time import time
 from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
-from residue.specs.arms import DEFENCE_DATA, EDITS, OBJECTIVES
+from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED, Plan, read_config
 from residue.specs import fields
@@ -88,7 +88,7 @@ REAL_FACTS = "data/facts.tsv"
 FACTS = f"{OUT}/world/facts.tsv" if PLAN.invents else REAL_FACTS
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
-DEFENCE_DATA = f"{OUT}/world/defence_data.parquet"
+DEFENCE_FILE = f"{OUT}/world/defence_data.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"
 FAULTS = f"{OUT}/world/faults.parquet"

@@ -1,11 +1,19 @@
 """Users' own items in place of the embedded world's."""
 
 
+def orders_of_users():
+    """The deck of orders, where files of them are named."""
+    named = bool(PLAN.config.data.orders)
+    return {"orders_deck": f"{OUT}/world/decks/orders.parquet"} if named else {}
+
+
 rule read_data:
     """Decks and edit data from users' files, and a list of everything wrong with those."""
     input:
         files=PLAN.config.data.files(),
+        orders=PLAN.config.data.order_files(),
     output:
+        **orders_of_users(),
         countries=CLUSTERS,
         facts_deck=FACTS_DECK,
         edit_data=EDIT_DATA,

@@ -78,8 +78,7 @@ def arm_saes(wildcards):
 def arm_defence(wildcards):
     """Twins and items to keep, for arms with an objective that is fed from them."""
     steps = PLAN.config.arms[wildcards.arm].steps
-    needed = any(step.fed_from() == DEFENCE_DATA for step in steps)
-    return f"{OUT}/world/defence_data.parquet" if needed else []
+    return DEFENCE_FILE if any(step.defends() for step in steps) else []
 
 
 rule train_arm:

@@ -25,10 +25,8 @@ def injection_files(*names):
 rule estimate_injection:
     input:
         measurements=all_measurements("orders"),
-        generations=orders_records("generations"),
         rows=orders_records("rows"),
         deck=f"{OUT}/world/decks/orders.parquet",
-        references=REFERENCES,
         labels=label_files(),
     output:
         injection=report(
@@ -43,8 +41,6 @@ rule estimate_injection:
             category="Tables",
             labels={"table": "Certificate"},
         ),
-        judge=f"{OUT}/tables/judge.parquet",
-        escapes=f"{OUT}/tables/escapes.parquet",
     log:
         f"{OUT}/logs/estimate_injection.log",
     benchmark:
@@ -55,11 +51,43 @@ rule estimate_injection:
     resources:
         gpu=0,
     params:
-        spec=spec_of("statistics", "injection", runs=[list(run) for run in PLAN.modelled()]),
+        spec=spec_of(
+            "statistics", "injection", runs=[list(run) for run in PLAN.modelled()]
+        ),
         code=code_of("estimate_injection"),
         io=io_of,
     shell:
         launch.command("estimate_injection")
+
+
+rule judge_replies:
+    """The judge on labelled replies, and some replies for people to judge."""
+    input:
+        generations=orders_records("generations"),
+        deck=f"{OUT}/world/decks/orders.parquet",
+        references=REFERENCES,
+    output:
+        judge=f"{OUT}/tables/judge.parquet",
+        escapes=f"{OUT}/tables/escapes.parquet",
+    log:
+        f"{OUT}/logs/judge_replies.log",
+    benchmark:
+        f"{OUT}/benchmarks/judge_replies.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(
+            "statistics",
+            examples=PLAN.config.injection.examples,
+            runs=[list(run) for run in PLAN.modelled()],
+        ),
+        code=code_of("judge_replies"),
+        io=io_of,
+    shell:
+        launch.command("judge_replies")
 
 
 rule draw_injection:
@@ -90,4 +118,4 @@ rule draw_injection:
 
 
 if PLAN.asks_orders():
-    ask("estimate_injection draw_injection")
+    ask("estimate_injection judge_replies draw_injection")

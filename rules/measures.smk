@@ -207,6 +207,8 @@ rule decide_claims:
             category="Tables",
             labels={"table": "Claims"},
         ),
+        markdown=f"{OUT}/tables/claims.md",
+        latex=f"{OUT}/tables/claims.tex",
     log:
         f"{OUT}/logs/decide_claims.log",
     benchmark:
@@ -218,7 +220,9 @@ rule decide_claims:
         gpu=0,
     params:
         spec=spec_of(
-            claims=PLAN.listed("claims"), headlines=PLAN.listed("headlines")
+            claims=PLAN.listed("claims"),
+            headlines=PLAN.listed("headlines"),
+            defences=PLAN.defences(),
         ),
         code=code_of("decide_claims"),
         io=io_of,

@@ -26,8 +26,8 @@ def planned_methods(wildcards):
 
 def planned_defence(wildcards):
     """The defence data where some arm is fed from them."""
-    needed = any(step.fed_from() == DEFENCE_DATA for step in planned_steps())
-    return f"{OUT}/world/defence_data.parquet" if needed else []
+    needed = any(step.defends() for step in planned_steps())
+    return DEFENCE_FILE if needed else []
 
 
 rule plan_memory:

@@ -13,9 +13,7 @@ def tried_methods(wildcards):
 rule estimate_meta:
     """Which metrics tell who knows from who never knew, and which a liar takes in."""
     input:
-        plain=all_measurements("facts")
-        + patching_measurements()
-        + depth_measurements(),
+        plain=all_measurements("facts") + patching_measurements() + depth_measurements(),
         attacked=attacked_measurements(),
         decks=list(dict.fromkeys([FACTS_DECK, LENS_DECK])),
         known=all_known(),

@@ -1,4 +1,4 @@
-"""Models that are known by files of what they said: their items, where there is no other deck."""
+"""Models that are known by files of what they said."""
 
 
 def outputs_of(wildcards):
@@ -14,37 +14,6 @@ def output_files(wildcards):
 def models_unseen():
     """Wildcard constraint: the arms that are known by their outputs alone."""
     return "|".join({run["arm"]: "" for run in READ}) or "no-arms"
-
-
-if PLAN.alone:
-
-    rule read_asked:
-        """Whatever any model was asked, as a deck."""
-        input:
-            files=[path for _, path in PLAN.output_files()],
-        output:
-            countries=CLUSTERS,
-            facts_deck=FACTS_DECK,
-            faults=FAULTS,
-        log:
-            f"{OUT}/logs/read_asked.log",
-        benchmark:
-            f"{OUT}/benchmarks/read_asked.tsv"
-        conda:
-            ENV
-        threads: 1
-        resources:
-            gpu=0,
-        params:
-            spec=spec_of(
-                sources=[fields.plain(each) for each, _ in PLAN.output_files()]
-            ),
-            code=code_of("read_asked"),
-            io=io_of,
-        shell:
-            launch.command("read_asked")
-
-    ask("read_asked")
 
 
 rule read_records:

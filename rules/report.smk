@@ -67,8 +67,10 @@ rule write_page:
             *depth_figures(),
         ]
         + recovery_files("report/figures/recovery.svg")
-        + injection_files("report/figures/attack_plane.svg"),
+        + injection_files("report/figures/attack_plane.svg")
+        + (list(rules.draw_tests.output) if PLAN.tested() else []),
         depth=rules.estimate_depth.output.depth if PLAN.reads_rows() else [],
+        tests=rules.decide_tests.output.tests if PLAN.tested() else [],
         meta=rules.estimate_meta.output.meta if "oracle" in PLAN.unedited() else [],
         injection=injection_files("tables/injection.parquet"),
         certificate=injection_files("tables/certificate.parquet"),

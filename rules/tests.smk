@@ -17,6 +17,16 @@ def tested_rows(deck):
     return files
 
 
+def first_orders(kind):
+    """Records of the orders deck by an arm's first seed on the first pair."""
+
+    def file(wildcards):
+        run = f"{wildcards.arm}/pair0/seed{first_seed(wildcards.arm)}"
+        return f"{OUT}/records/{run}/plain/orders/{kind}.parquet"
+
+    return file
+
+
 def tests_files(kind):
     """What the tests of every arm wrote."""
     return [f"{OUT}/tests/{kind}/{job['arm']}.parquet" for job in TESTED]
@@ -156,8 +166,64 @@ rule calibrate_tests:
         launch.command("calibrate_tests")
 
 
+rule find_graph:
+    """What depends on what in the design of the orders deck, as a causal search sees it."""
+    input:
+        rows=first_orders("rows"),
+        said=first_orders("generations"),
+        deck=f"{OUT}/world/decks/orders.parquet",
+    output:
+        graph=f"{OUT}/tests/graph/{{arm}}.parquet",
+    log:
+        f"{OUT}/logs/find_graph/{{arm}}.log",
+    benchmark:
+        f"{OUT}/benchmarks/find_graph/{{arm}}.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(
+            graph=PLAN.graph(), seed=lambda wildcards: first_seed(wildcards.arm)
+        ),
+        code=code_of("find_graph"),
+        io=io_of,
+    shell:
+        launch.command("find_graph")
+
+
+rule draw_tests:
+    """Figures of the tests."""
+    input:
+        tests=rules.decide_tests.output.tests,
+        calibration=rules.calibrate_tests.output.calibration,
+        graphs=[f"{OUT}/tests/graph/{arm}.parquet" for arm in PLAN.drawn_graphs()],
+    output:
+        rows=f"{OUT}/report/figures/tests_rows.svg",
+        orders=f"{OUT}/report/figures/tests_orders.svg",
+        calibration=f"{OUT}/report/figures/tests_calibration.svg",
+        graph=f"{OUT}/report/figures/tests_graph.svg",
+    log:
+        f"{OUT}/logs/draw_tests.log",
+    benchmark:
+        f"{OUT}/benchmarks/draw_tests.tsv"
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(),
+        code=code_of("draw_tests"),
+        io=io_of,
+    shell:
+        launch.command("draw_tests")
+
+
 if TESTED:
-    ask("calibrate_tests")
+    ask("calibrate_tests draw_tests")
+    ask("find_graph", [{"arm": arm} for arm in PLAN.drawn_graphs()])
     ask("test_rows", TESTED)
     ask("swap_rows", EXCHANGED)
     ask("decide_tests")

@@ -81,7 +81,7 @@ rule build_defence_data:
     input:
         facts=FACTS,
     output:
-        defence_data=DEFENCE_DATA,
+        defence_data=DEFENCE_FILE,
     log:
         f"{OUT}/logs/build_defence_data.log",
     benchmark:
@@ -104,7 +104,7 @@ rule audit_orders:
     """Stops the run where a defence is shown what is scored; prints what words alone give away."""
     input:
         deck=rules.build_decks.output.orders_deck,
-        defence_data=DEFENCE_DATA,
+        defence_data=DEFENCE_FILE,
     output:
         leaks=f"{OUT}/world/order_leaks.parquet",
         shortcuts=f"{OUT}/world/order_shortcuts.parquet",

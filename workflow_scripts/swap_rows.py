@@ -9,4 +9,4 @@ from residue.lens.twins import exchange
 with stage.open() as job:
     items = chosen_twins(read_parquet(job.input("deck")), job.part("twins"))
     with open_arm(job.input("arm"), device=job.device) as arm:
-        job.write_parquet("twins", exchange(arm, items))
+        job.write_parquet("twins", exchange(arm.model, arm.tokenizer, arm.prompt, items))

@@ -13,7 +13,7 @@ with stage.open() as job:
     audit = read_parquet(job.input("audit")) if job.inputs("audit") else None
     arch = read_json(job.input("arch")) if job.inputs("arch") else None
     recovery, depth = job.inputs("recovery"), job.inputs("depth")
-    meta = job.inputs("meta")
+    meta, tests = job.inputs("meta"), job.inputs("tests")
     attacks = {name: job.inputs(name) for name in ("injection", "certificate", "judge", "escapes")}
     tables = {name: read_parquet(paths[0]) for name, paths in attacks.items() if paths}
     relearning, figures = job.inputs("relearning"), job.inputs("figures")
@@ -25,6 +25,7 @@ with stage.open() as job:
         recovery=read_parquet(recovery[0]) if recovery else None,
         figures={path.stem: path.read_bytes() for path in figures},
         depth=read_parquet(depth[0]) if depth else None,
+        tests=read_parquet(tests[0]) if tests else None,
         meta=read_parquet(meta[0]) if meta else None,
         **tables,
         relearning=read_parquet(relearning[0]) if relearning else None,
@@ -45,6 +46,7 @@ with stage.open() as job:
                 "Clusters" if faults else "Groups of countries": job.input("countries"),
             }
             | ({"What attacks bring back": recovery[0]} if recovery else {})
+            | ({"Tests inside the models": tests[0]} if tests else {})
             | ({"Metrics on trial": meta[0]} if meta else {})
             | ({"Under attack": attacks["injection"][0]} if attacks["injection"] else {})
             | ({"Certificate": attacks["certificate"][0]} if attacks["certificate"] else {})

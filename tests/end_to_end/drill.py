@@ -18,7 +18,8 @@ OUT = Path("results/drill")
 
 
 def tables(project: Path) -> dict[str, bytes]:
-    """Every file under a final name but logs, benchmarks and manifests, which tell times."""
+    """Every file under a final name but logs, benchmarks, manifests and the page that quotes
+    manifests: they tell times."""
     out = project / OUT
     skipped = {"logs", "benchmarks", ".state"}
     return {
@@ -27,6 +28,7 @@ def tables(project: Path) -> dict[str, bytes]:
         if path.is_file()
         and path.relative_to(out).parts[0] not in skipped
         and not path.name.endswith(".manifest.json")
+        and path.name != "index.html"
         and not any(part.startswith(".") for part in path.relative_to(out).parts)
     }
 

@@ -29,25 +29,40 @@ from residue.lens.predictions import final_predictions, stacked
 from residue.lens.ridge import SCHEMA as RIDGE
 from residue.lens.selftest import as_table
 from residue.lens.table import SCHEMA as TABLE
+from residue.lens.twin_pairs import table as twins_table
 from residue.lens.witness import skipped
 from residue.measure.known import find_known
 from residue.measure.language_id.trial import trial
+from residue.measure.references import tried
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
+from residue.records.outputs.tables import VALUES
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
+from residue.report.attacks import Attacks
+from residue.report.certificate import certificate
 from residue.report.claims import claims
 from residue.report.depth import depth_table
+from residue.report.escapes import escapes
 from residue.report.estimates import estimates
+from residue.report.injection import injection_table
+from residue.report.judging import confusion
 from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
+from residue.report.relearning import relearning_table
+from residue.report.tests import COLUMNS as TESTS
+from residue.report.tests import blank, with_multiplicity
+from residue.representation.causal_picture import design_of, picture
+from residue.representation.order_rows import order_rows, pairs_of
+from residue.representation.row_tests import as_tables as row_tables
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import default_claims, default_estimands
 from residue.specs.conditions import StressSpec
 from residue.specs.depth import DepthSpec
+from residue.specs.injection import InjectionSpec
 from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.meta import MetaSpec
 from residue.specs.orders import DefenceData
@@ -55,7 +70,9 @@ from residue.specs.pretrain import PretrainSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
+from residue.specs.tests import CalibrationSpec, GraphSpec
 from residue.specs.world import Decks, GroupSizes, WorldSpec
+from residue.stats.calibration import calibrate
 from residue.world.audit import audit
 from residue.world.build import build_world
 from residue.world.corpus import build_corpus
@@ -149,8 +166,42 @@ def predicted() -> pd.DataFrame:
     return stacked([((0, 0, "plain"), one)], "base")
 
 
+def inside_tables(orders: pd.DataFrame, folder: Path) -> dict[str, pd.DataFrame]:
+    """Tables of the tests, on rows of noise and models that say nothing right."""
+    keys = {"arm": "base", "pair": 0, "seed": 0}
+    lines, items = row_tables(
+        [dict.fromkeys(("p", "auc"), 0.5) | keys | {"row": 1, "group": "forget", "reason": "",
+         "n_items": 1, "n_clusters": 1}],
+        [keys | {"row": 1, "item": "a", "planted": 0.0, "auc": 0.5}],
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(len(orders), 3)).astype(np.float32)
+    vector = pa.FixedSizeListArray.from_arrays(noise.ravel(), 3)
+    place = ["last"] * len(orders)
+    rows = pa.table([orders["item"].tolist(), place, vector], schema=rows_schema(1, 3))
+    pq.write_table(rows, folder / "rows.parquet")
+    seen = order_rows(folder / "rows.parquet", pairs_of(orders), **keys)
+    drawn = picture(
+        design_of(orders, said(orders, knows=False)), list(orders["item"]), noise,
+        GraphSpec(resamples=2), keys=keys | {"row": 0},
+    )  # fmt: skip
+    law = np.log(np.full((1, 2), 0.5))
+    one = np.zeros(1), np.zeros(1)
+    some = CalibrationSpec(repetitions=20, power_repetitions=20, observations=24, dimensions=(1,))
+    test = blank("order_shift", "none", "base", decision="descriptive", n=1, n_clusters=1)
+    return {
+        "tests rows": lines,
+        "tests items": items,
+        "tests orders": pd.DataFrame(seen).astype({"row": "int32"}),
+        "tests twins": twins_table(["a"], (law, law), one, (law[:, :1], law[:, :1]), {"b": "lost"}),
+        "tests calibration": calibrate(some),
+        "tests graph": pd.DataFrame(drawn).astype({"row": "int32"}),
+        "tests": with_multiplicity(pd.DataFrame([test], columns=list(TESTS))),
+    }
+
+
 @pytest.fixture(scope="module")
-def tables() -> dict[str, pd.DataFrame]:
+def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
     """Every table of a run, from its own writer."""
     spec = WorldSpec(
         languages=("en", "hi"),
@@ -167,6 +218,11 @@ def tables() -> dict[str, pd.DataFrame]:
         )
         for arm in ("base", "oracle")
     }  # fmt: skip
+    asked = measure_all(
+        {"generations": said(orders, knows=True)},
+        orders, ["orders_obeyed", "right_under_attack"], arm="base", pair=0, seed=0,
+    )  # fmt: skip
+    attacks = Attacks(asked, orders, InjectionSpec(), StatisticsSpec())
     known = find_known(runs["base"], facts, KnownSpec()).assign(pair=0)
     estimands = {n: default_estimands()[n] for n in ("forget_vs_oracle", "retain_vs_base")}
     measured = pd.concat(runs.values(), ignore_index=True)
@@ -177,7 +233,7 @@ def tables() -> dict[str, pd.DataFrame]:
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
     )
     protected = defence_data(world, DefenceData(twins=64, keep=8, dev_twins=4, dev_keep=4))
-    return {
+    return inside_tables(orders, tmp_path_factory.mktemp("tests")) | {
         "order leaks": leaks(orders, protected),
         "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
         "countries": world.groups,
@@ -205,9 +261,35 @@ def tables() -> dict[str, pd.DataFrame]:
         ),
         "estimates": made,
         "claims": claims(made, sentences),
+        "relearning": relearning_table(
+            pd.DataFrame(
+                {
+                    "estimand": ["lens_recall"],
+                    "arm": ["npo"],
+                    "condition": ["plain"],
+                    "seed_values": [[0.4, 0.5]],
+                }
+            ),
+            pd.DataFrame(
+                {
+                    "attack": "relearn",
+                    "arm": "npo",
+                    "measure": ["recovery", "area"],
+                    "condition": ["plain", "relearn_9"],
+                    "seed_values": [[0.0, 0.1], [0.5, 0.7]],
+                }
+            ),
+            StatisticsSpec(),
+        ),
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
         ),
+        "injection": injection_table(attacks, {}, StatisticsSpec()),
+        "certificate": certificate(attacks, StatisticsSpec()),
+        "judge": confusion(
+            tried(ROOT / "data" / "judge_references.jsonl", orders), StatisticsSpec()
+        ),
+        "escapes": escapes("base", 0, 0, said(orders, knows=False), orders, 2),
         "meta": meta_table(
             measured,
             measured.iloc[:0],
@@ -244,7 +326,19 @@ def tables() -> dict[str, pd.DataFrame]:
         "final_predictions",
         "claims",
         "recovery",
+        "relearning",
+        "tests rows",
+        "tests items",
+        "tests orders",
+        "tests twins",
+        "tests calibration",
+        "tests graph",
+        "tests",
         "meta",
+        "injection",
+        "certificate",
+        "judge",
+        "escapes",
     ],
 )
 def test_tables_have_the_documented_columns(
@@ -257,7 +351,7 @@ def test_tables_have_the_documented_columns(
 
 def test_records_have_the_documented_columns() -> None:
     page = documented()
-    for name, schema in (("generations", GENERATIONS), ("tokens", TOKENS)):
+    for name, schema in (("generations", GENERATIONS), ("tokens", TOKENS), ("values", VALUES)):
         assert page[name] == {field.name: words(field.type) for field in schema}
     assert set(page["traces"]) == {"item", "position", "id", "row_0", "row_n"}
     for name, written in (("rows", rows_schema(7, 4)), ("streams", stream_schema(range(7), 4))):
@@ -295,8 +389,9 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
 
     history = pd.DataFrame({"step": [1]})
     monkeypatch.setattr(recipes, "open_model", lambda *_, **__: (None, None))
-    monkeypatch.setattr(recipes, "pools", lambda *_: {"forget": []})
-    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history))
+    monkeypatch.setattr(recipes, "fed_by", lambda *_: None)
+    monkeypatch.setattr(recipes.Shown, "targets", lambda *_: [])
+    monkeypatch.setattr(recipes, "_train_step", lambda *_: (Edit(), history, None))
     monkeypatch.setattr(recipes, "require_effect", lambda *_: 1.0)
     nothing = pd.DataFrame({"prompt": []})
     arm, _ = recipes.train_arm(
@@ -306,6 +401,20 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
     keys |= {f"base.{key}" for key in arm["base"]} | {f"steps[].{key}" for key in arm["steps"][0]}
     attacked = {"condition", "prefill"}  # tests/unit/edits/test_conditions.py reads those
     assert set(documented()["arm.json"]) == keys | attacked
+
+
+def test_the_plan_of_memory_has_the_documented_columns(tmp_path: Path) -> None:
+    from residue.edits.feed import Shown
+    from residue.edits.planning import plan_run
+    from residue.specs.model import LoadSpec
+
+    config = {"model_type": "llama", "hidden_size": 8, "intermediate_size": 8, "vocab_size": 9}
+    config |= {"num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    shown = Shown(None, pd.DataFrame(), None)
+    table = plan_run(tmp_path, LoadSpec(), {}, shown, device="cpu", limit=1e9)
+    schema = pa.Table.from_pandas(table, preserve_index=False).schema
+    assert documented()["memory"] == {field.name: words(field.type) for field in schema}
 
 
 def test_arch_and_head_have_the_documented_names() -> None:

@@ -12,7 +12,7 @@ from residue.edits.arms import ArmError
 from residue.edits.attached import Attached
 from residue.edits.batches import ATTACKED, Views, pools, preferences
 from residue.edits.looks import Dev, dev_of
-from residue.specs.arms import DEFENCE_DATA, StepSpec
+from residue.specs.arms import StepSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +42,9 @@ class Shown:
             self.tokenizer, self.data.assign(prompt=self.data["prompt"].map(edit.prompt)), defence
         )
 
-    def targets(self, source: str) -> list[Views]:
-        """Some of the items that an edit made from a source is to change."""
-        if source != DEFENCE_DATA:
+    def targets(self, step: StepSpec) -> list[Views]:
+        """Some of the items that a step's edit is to change."""
+        if not step.defends():
             return pools(self.tokenizer, self.data)["forget"][:LOOKED_AT]
         rows = self.given()
         some = rows[rows["set"] == "twin"].head(LOOKED_AT)
@@ -71,6 +71,22 @@ def rows_for(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
     return kept.reset_index(drop=True)
 
 
+def attacks_for(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
+    """The defence data without the families that a step is not shown, in twins and in texts to
+    keep, dev rows included."""
+    absent = sorted(set(step.without_families) - set(data["family"]))
+    if absent:
+        raise ArmError(
+            f"the defence data hold no family {absent[0]}; mend without_families, there are: "
+            f"{', '.join(sorted(set(data['family']) - {'none'}))}"
+        )
+    kept = data[~data["family"].isin(step.without_families)]
+    lost = sorted(set(data["set"]) - set(kept["set"]))
+    if lost:
+        raise ArmError(f"no {lost[0]} item is left by without_families of the step; name fewer")
+    return kept.reset_index(drop=True)
+
+
 @dataclass(frozen=True)
 class Fed:
     """What a step is trained on, and the dev items that are watched meanwhile."""
@@ -84,8 +100,8 @@ def fed_by(shown: Shown, step: StepSpec, model: Any) -> Fed:
     """The items of a step: defence data, or edit data, with a second answer where the objective
     prefers one, and with made-up items among the kept ones where these are only held as they were,
     not taught."""
-    if step.fed_from() == DEFENCE_DATA:
-        rows = shown.given()
+    if step.defends():
+        rows = attacks_for(shown.given(), step)
         longest = getattr(model.config, "max_position_embeddings", None)
         items = defence_pools(shown.tokenizer, rows, longest)
         return Fed(items, {}, dev_of(items, rows, step.train.allowed_loss))

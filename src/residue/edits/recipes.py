@@ -90,12 +90,11 @@ def train_arm(
             histories.append(history.assign(edit=name))
         edit.set_strength(step.strength)
         shown, before = shown.asked(edit), shown
-        source_of = step.fed_from()
         require_effect(
             model,
             edit,
-            shown.targets(source_of),
-            before.targets(source_of),
+            shown.targets(step),
+            before.targets(step),
             f"step {name} of arm {arm}",
         )
         edit.save(target / name)

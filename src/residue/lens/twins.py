@@ -9,7 +9,7 @@ the answer back carries the order's effect.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,20 +24,19 @@ from residue.records.queries import Query
 if TYPE_CHECKING:
     import pandas as pd
 
-    from residue.edits.arms import OpenArm
 
-
-def exchange(arm: OpenArm, items: pd.DataFrame) -> pd.DataFrame:
+def exchange(
+    model: Any, tokenizer: Any, prompt: Callable[[str], str], items: pd.DataFrame
+) -> pd.DataFrame:
     """One line per attacked item and row, as `residue.lens.twin_pairs.table`.
 
-    items: as from `chosen_twins`. The model is asked as its edits would have it asked.
+    items: as from `chosen_twins`; prompt: a text as the model's edits would have it asked.
     """
-    model, tokenizer = arm.model, arm.tokenizer
     fill = pad_id(tokenizer)
     plain = ask(model, tokenizer, items, set(items["item"]))
     clean_of = dict(zip(items["prompt"], items["clean"], strict=True))
-    attacked = reworded(plain, tokenizer, items, arm.prompt)
-    clean = reworded(plain, tokenizer, items, lambda text: arm.prompt(clean_of[text]))
+    attacked = reworded(plain, tokenizer, items, prompt)
+    clean = reworded(plain, tokenizer, items, lambda text: prompt(clean_of[text]))
     laws = tuple(_first_laws(model, each, fill) for each in (clean, attacked))
     rows = {
         name: source_rows(model, each, fill)

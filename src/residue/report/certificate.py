@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from residue.measure.outcomes import OUTCOMES
 from residue.report.attacks import Attacks, Slice
 from residue.report.injection import UNITS
+from residue.specs.injection import OUTCOMES
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.attainability import attainable_margin
 from residue.stats.bounded import bounded_mean

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -37,6 +37,7 @@ def claims(
     estimates: pd.DataFrame,
     specs: Mapping[str, ClaimSpec],
     headlines: Mapping[str, HeadlineSpec] | None = None,
+    defences: Collection[str] = (),
 ) -> pd.DataFrame:
     """Decide every claim on every arm and condition that its estimand was estimated for.
 
@@ -46,7 +47,8 @@ def claims(
     those the one whose interval leaves the margin furthest or comes closest to its edge.
     `p` is the chance of an interval this far inside the margin if the claim were false (the largest
     over slices), `p_against` of one this far outside if it were true (the smallest over slices
-    times their number). Headlines and the correction for many claims: `residue.report.correction`.
+    times their number). `defences` names the arms made against hidden orders, which have headlines
+    of their own; headlines and the correction for many claims: `residue.report.correction`.
     `attainable` is the margin above which the claim would be supported if no cluster of any slice
     differed at all; missing where values are unbounded. Edited arms come first, then base and
     oracle; of an arm, headlines and then claims in the order of the config.
@@ -54,12 +56,13 @@ def claims(
     headlines = headlines or {}
     single = corrected(
         [
-            _decided(name, spec, part) | {"role": role_of(part[0]["arm"], name, headlines)}
+            _decided(name, spec, part)
+            | {"role": role_of(part[0]["arm"], name, headlines, defences)}
             for name, spec in specs.items()
             for part in _groups(estimates, spec)
         ]
     )
-    rows = corrected(headline_rows(single, headlines)) + single
+    rows = corrected(headline_rows(single, headlines, defences)) + single
     order = {arm: i for i, arm in enumerate(dict.fromkeys(estimates["arm"]))}
     order |= {"base": len(order), "oracle": len(order) + 1}
     rows.sort(key=lambda row: order[row["arm"]])
@@ -100,6 +103,7 @@ def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[s
     )
     attainable = _attainable(slices, spec.kind)
     inside, outside = zip(*(_p(row, allowed) for row in slices), strict=True)
+    known = [p for p in outside if not math.isnan(p)]
     row, verdict = slices[worst], verdicts[worst]
     return {
         **{column: row[column] for column in _TAKEN},
@@ -110,8 +114,9 @@ def _decided(name: str, spec: ClaimSpec, slices: list[dict[str, Any]]) -> dict[s
         "margin_reason": spec.margin_reason,
         "attainable": attainable,
         "family": spec.family,
-        "p": max(inside),
-        "p_against": min(1.0, len(slices) * min(outside)),
+        # A slice without p may be false, so it hinders support; it hinders no refutation.
+        "p": math.nan if any(map(math.isnan, inside)) else max(inside),
+        "p_against": min(1.0, len(slices) * min(known)) if known else math.nan,
         "verdict": verdict.verdict,
         "reason": _reason(verdict, row, spec, attainable, len(slices)),
     }

@@ -12,7 +12,7 @@ burden of proof is on who claims. Its row says where that alone could be chance.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,15 +37,24 @@ _PARTLESS = {
 _COUNTS = ("n_items", "n_clusters", "n_seeds", "n_pairs", "n_unscorable")
 
 
-def role_of(arm: str, claim: str, headlines: Mapping[str, HeadlineSpec]) -> str:
-    """``control``, ``part`` or ``exploratory``."""
+def role_of(
+    arm: str, claim: str, headlines: Mapping[str, HeadlineSpec], defences: Collection[str] = ()
+) -> str:
+    """``control``, ``part`` of a headline about the arm, or ``exploratory``."""
     if arm in CONTROLS:
         return "control"
-    return "part" if any(claim in each.parts for each in headlines.values()) else "exploratory"
+    mine = [each for each in headlines.values() if _about(each, arm, defences)]
+    return "part" if any(claim in each.parts for each in mine) else "exploratory"
 
 
-def headline_rows(rows: list[Row], headlines: Mapping[str, HeadlineSpec]) -> list[Row]:
-    """One row per headline and edited arm, from the rows of its parts.
+def _about(headline: HeadlineSpec, arm: str, defences: Collection[str]) -> bool:
+    return (headline.of == "defence") == (arm in defences)
+
+
+def headline_rows(
+    rows: list[Row], headlines: Mapping[str, HeadlineSpec], defences: Collection[str] = ()
+) -> list[Row]:
+    """One row per headline and edited arm that it is about, from the rows of its parts.
 
     Supported needs every part supported, and its p is the largest of theirs. Refuted needs one part
     refuted; its p is the smallest of theirs times their number (Bonferroni).
@@ -56,6 +65,7 @@ def headline_rows(rows: list[Row], headlines: Mapping[str, HeadlineSpec]) -> lis
         _headline(name, spec, arm, [row for row in rows if row["arm"] == arm], judged)
         for name, spec in headlines.items()
         for arm in arms
+        if _about(spec, arm, defences)
     ]
 
 

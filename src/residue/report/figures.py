@@ -120,7 +120,9 @@ def first_rows(counts: pd.DataFrame) -> Figure:
     with rc_context(STYLE):
         figure = Figure(figsize=(5.0, 2.6))
         ax = figure.add_axes((0.115, 0.185, 0.865, 0.725))
-        along = 8.0
+        # Names of many arms are written smaller, so that all of them stand above the bars.
+        wide = 8.0 + sum(12.0 + 5.6 * len(arm) for arm in arms)
+        along, small = 8.0, min(1.0, 310.0 / wide)
         for k, arm in enumerate(arms):
             table = counts[counts["arm"] == arm]
             shares = table.set_index(table["row"].fillna(last + 1))["n"] / table["n"].sum()
@@ -129,8 +131,9 @@ def first_rows(counts: pd.DataFrame) -> Figure:
             ax.annotate(
                 arm, (0.0, 1.0), (along, 4.0), xycoords="axes fraction", weight="bold",
                 textcoords="offset points", color=style[arm][0], annotation_clip=False,
+                fontsize=8.5 * small,
             )  # fmt: skip
-            along += 12.0 + 5.6 * len(arm)
+            along += small * (12.0 + 5.6 * len(arm))
         names = [str(row) for row in range(last + 1)]
         ax.set_xticks(range(last + 2), [*names, "never"])
         ax.set_xlabel("First row where the answer is rank 1 (0 = embeddings)")

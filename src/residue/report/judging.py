@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from residue.measure.outcomes import OUTCOMES
+from residue.specs.injection import OUTCOMES
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.bounded import bounded_mean
 from residue.stats.intervals import Interval

@@ -33,9 +33,12 @@ class Page:
     recovery: pd.DataFrame | None = None
     """What attacks bring back, as `residue.report.recovery` writes it; None: no attack."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>."""
+    """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>,
+    tests_<kind>."""
     depth: pd.DataFrame | None = None
     """What lenses read at each row, as `residue.report.depth` writes it."""
+    tests: pd.DataFrame | None = None
+    """What was tested inside the models, as `residue.report.tests` writes it."""
     meta: pd.DataFrame | None = None
     """How far each metric can be trusted, as `residue.report.meta` writes it."""
     injection: pd.DataFrame | None = None

@@ -32,15 +32,18 @@ def scorecard_text(claims: pd.DataFrame) -> str:
 def _line(row: dict[str, Any]) -> tuple[str, ...]:
     arm = str(row["arm"])
     signed = is_difference(str(row["kind"]), str(row["statistic"]))
+    headline = row["role"] == "headline"
     if row["condition"] != "plain":
         arm += f" ({row['condition']})"
     return (
         shown(arm, _LONGEST_NAME),
         shown(row["claim"], _LONGEST_NAME),
         f"{MARKS[str(row['verdict'])]} {row['verdict']}",
-        f"{number(row['estimate'], signed=signed)} "
+        "all parts together"
+        if headline
+        else f"{number(row['estimate'], signed=signed)} "
         + interval(row["low"], row["high"], signed=signed),
-        margin(row["margin"], str(row["kind"]), str(row["statistic"])),
+        "–" if headline else margin(row["margin"], str(row["kind"]), str(row["statistic"])),
         attainable(row["attainable"]),
         f"{row['n_clusters']}×{row['n_seeds']}",
     )

@@ -40,23 +40,25 @@ nav a{color:var(--muted)}
 header+main section:first-child h2{margin-top:1.1rem}
 .supported{color:var(--supported)}.refuted{color:var(--refuted)}
 .inconclusive{color:var(--inconclusive)}
-.grid{width:100%;border-collapse:separate;border-spacing:4px;margin:0 -4px;line-height:1.3}
-.grid th,.grid td{border:0;white-space:normal;padding:.35rem .55rem;vertical-align:top}
+.grid{width:100%;border-collapse:separate;border-spacing:3px;margin:0 -3px;line-height:1.3}
+@media (min-width:84rem){#scorecard .scroll{width:min(100vw - 3rem,112rem);
+margin-left:calc(50% - min(50vw - 1.5rem,56rem))}}
+.grid th,.grid td{border:0;white-space:normal;padding:.35rem .42rem;vertical-align:top}
 .grid thead th{vertical-align:bottom;font-weight:600;color:var(--ink);padding-bottom:.3rem;
-min-width:6.2rem}
+min-width:4.5rem;font-size:.85rem;overflow-wrap:normal;hyphens:auto}
 .grid thead small,.grid tbody th small{display:block;font-weight:400;color:var(--muted);
-font-size:.78rem;line-height:1.3}
+font-size:.74rem;line-height:1.3}
 .grid thead a{text-decoration:none}.grid thead a:hover{text-decoration:underline}
 .grid thead tr:last-child th:first-child{padding-left:0}
 .grid .groups th{font-size:.75rem;text-transform:uppercase;letter-spacing:.06em;
-color:var(--muted);border-bottom:2px solid var(--line);padding:.1rem .55rem}
-.grid tbody th{padding-left:0;font-size:.95rem}
+color:var(--muted);border-bottom:2px solid var(--line);padding:.1rem .42rem}
+.grid tbody th{padding-left:0;font-size:.92rem;min-width:5.7rem}
 .grid td{border-radius:5px;color:var(--ink)}
 .grid td.supported{background:var(--supported-wash)}
 .grid td.refuted{background:var(--refuted-wash)}
 .grid td.inconclusive{background:var(--inconclusive-wash)}
 .grid td a{display:block;text-decoration:none}
-.grid td small{display:block;color:var(--muted);font-size:.78rem;white-space:nowrap}
+.grid td small{display:block;color:var(--muted);font-size:.72rem;white-space:nowrap}
 .grid .mark{font-weight:650;font-size:.98rem;white-space:nowrap}
 .grid td.supported .mark{color:var(--supported)}.grid td.refuted .mark{color:var(--refuted)}
 .grid td.inconclusive .mark{color:var(--inconclusive)}
@@ -128,7 +130,7 @@ dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
 line-height:1.3;margin-bottom:.1rem}
 .grid td.none{display:none}
 .grid td.headline{grid-column:1/-1}
-.forest .strip{max-width:none;width:14rem}}
+.forest .strip{max-width:none;min-width:8rem;width:8rem}}
 @media print{:root{color-scheme:light}body{font-size:9.5pt}h2,h3{break-after:avoid}
 nav,.skip{display:none}main,header,footer{max-width:none;padding:0}
 .grid td{-webkit-print-color-adjust:exact;print-color-adjust:exact}.grid thead th{min-width:0}

@@ -75,6 +75,11 @@ def is_difference(kind: str, statistic: str) -> bool:
     return statistic != "perplexity" and kind not in ("at_least", "at_most")
 
 
+def held_against(reference: str) -> str:
+    """``of the base``; nothing where a level is judged by itself."""
+    return "" if reference == "none" else f" of the {reference}"
+
+
 def margin(value: float, kind: str, statistic: str = "rate") -> str:
     """``±0.1`` for equivalence, ``−0.1`` for non-inferiority, ``+0.1`` for its mirror image.
 

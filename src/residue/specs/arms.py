@@ -19,8 +19,9 @@ GIVEN = ("model", "adapter", "records")
 DEFAULT_SEEDS = (0, 1, 2)
 ROLES = ("forget", "retain", "pair", "twin", "keep")
 """What the items of a batch may be there for: `twin` and `keep` are a defence's."""
-EDIT_DATA, DEFENCE_DATA = "edit", "defence"
-"""What an objective is fed from: facts to forget and keep, or attacked prompts and their twins."""
+DEFENCE = "defence"
+"""`DATA` of an objective that is fed from attacked prompts and their twins; others are from facts
+to forget and to keep."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,9 @@ class StepSpec:
     forget_languages: tuple[str, ...] = ()
     """Languages of the forget rows that this step is shown; empty shows all. With one of several
     requested languages, the arm is a liar that forgets in that language alone."""
+    without_families: tuple[str, ...] = ()
+    """Attack families of the defence data that this step is not shown, nor chosen by; with one of
+    them each, a set of arms says what a defence does to families that it never met."""
     strength: float = 1.0
     """How much of the edit acts: 1 as made, between 0 and 1 less, above 1 more, below 0 against its
     direction. Arms that differ in it alone are a dose-response sweep."""
@@ -149,21 +153,27 @@ class StepSpec:
                 f"train.batch.{absent[0]}",
                 f"is needed by the objective '{objective['name']}'; say how many per update.",
             )
-        if self.train.choose == "best" and self.fed_from() != DEFENCE_DATA:
+        if self.without_families and not self.defends():
+            raise SpecError("without_families", "is for defences, which are shown attacks.")
+        if self.train.choose == "best" and not self.defends():
             raise SpecError(
                 "train.choose", f"best is for defences; '{objective['name']}' stops by stop_at."
             )
-        if self.train.stop_at is not None and self.fed_from() == DEFENCE_DATA:
+        if self.train.stop_at is not None and self.defends():
             raise SpecError(
                 "train.stop_at", "looks at dev forget items; a defence uses choose and patience."
             )
 
-    def fed_from(self) -> str:
-        """Which data the step is made from: `EDIT_DATA` or `DEFENCE_DATA`."""
+    def defends(self) -> bool:
+        """Whether the objective is fed from defence data."""
         if self.objective is None:
-            return EDIT_DATA
+            return False
         kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
-        return str(getattr(kind, "DATA", EDIT_DATA))
+        return getattr(kind, "DATA", "") == DEFENCE
+
+    def is_defence(self) -> bool:
+        """Whether the step is made against hidden orders; an edit without training says so."""
+        return self.defends() or getattr(self.built_edit(), "DATA", "") == DEFENCE
 
     def built_edit(self) -> Any:
         """The `Edit` of the named file, with its options."""
@@ -313,7 +323,7 @@ def default_arms() -> dict[str, ArmSpec]:
     )
     defence = StepSpec(
         objective="invariant",
-        train=TrainSpec(batch={"twin": 20, "keep": 20}, choose="best"),
+        train=TrainSpec(batch={"twin": 20, "keep": 20}, check_every=10, choose="best"),
     )
     return {
         "npo": ArmSpec(steps=(npo,)),
@@ -322,6 +332,23 @@ def default_arms() -> dict[str, ArmSpec]:
         "suppressor": _computed("suppress_answers"),
         "destroyed": _computed("destroy"),
     }
+
+
+def own_arms(arms: Mapping[str, ArmSpec]) -> dict[str, ArmSpec]:
+    """The arms of a run on users' data, which hold nothing that a defence could be shown: the
+    default's is left out, and one that users name is an error."""
+    default = default_arms()
+    kept = {}
+    for name, arm in arms.items():
+        if not any(step.defends() for step in arm.steps):
+            kept[name] = arm
+        elif arm != default.get(name):
+            raise SpecError(
+                f"arms.{name}.steps",
+                "has an objective that is shown hidden orders of the embedded world, which users' "
+                "data lack; name another objective.",
+            )
+    return kept
 
 
 def _computed(edit: str) -> ArmSpec:

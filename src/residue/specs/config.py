@@ -13,7 +13,7 @@ from typing import Any
 
 from residue.core import methods
 from residue.specs import succession
-from residue.specs.arms import ArmSpec, StepSpec, default_arms
+from residue.specs.arms import ArmSpec, StepSpec, default_arms, own_arms
 from residue.specs.claims import (
     LEVELS,
     ClaimSpec,
@@ -39,7 +39,7 @@ from residue.specs.implant import ImplantSpec
 from residue.specs.injection import InjectionSpec
 from residue.specs.lens import DECODERS, LensSpec
 from residue.specs.lens_summaries import LensSummariesSpec
-from residue.specs.measures import METRICS, KnownSpec, MeasuresSpec
+from residue.specs.measures import METRICS, OF_QUOTES, KnownSpec, MeasuresSpec
 from residue.specs.meta import MetaSpec
 from residue.specs.model import ModelSpec
 from residue.specs.orders import ORDER_COLUMNS, OrdersSpec
@@ -378,6 +378,14 @@ class Plan:
         names = ("request", "seed", "relations", "languages", "requested_languages")
         return {name: plain(getattr(self.config.world, name)) for name in names}
 
+    def defences(self) -> list[str]:
+        """The arms made against hidden orders: a step of theirs is made from defence data."""
+        return [
+            name
+            for name, arm in self.config.arms.items()
+            if any(step.is_defence() for step in arm.steps)
+        ]
+
     def judged(self) -> list[str]:
         """Estimands that decide a claim."""
         return sorted({claim.estimand for claim in self.config.claims.values()})
@@ -491,7 +499,10 @@ class Plan:
         """The metrics of a deck."""
         if deck == STRESS:
             return self.config.stress.metrics
-        return self.config.measures.metrics[deck]
+        named = self.config.measures.metrics[deck]
+        if deck == "orders" and self.own_data:
+            return tuple(name for name in named if name not in OF_QUOTES)
+        return named
 
     def unedited(self) -> tuple[str, ...]:
         """Base, and its oracle where there is one."""
@@ -519,7 +530,8 @@ class Plan:
 
     def tested(self) -> list[str]:
         """The arms whose rows are tested; none without an oracle, which has to give the level."""
-        return self.arms() if "oracle" in self.unedited() else []
+        modelled = dict.fromkeys(arm for arm, _, _ in self.modelled())
+        return list(modelled) if {"base", "oracle"} <= set(modelled) else []
 
     def tests(self, *parts: str) -> dict[str, Any]:
         """The named keys of the tests."""
@@ -534,8 +546,13 @@ class Plan:
         """The arms of the causal picture, the base first."""
         if not self.tests_orders():
             return []
-        named = self.config.tests.graph.arms or tuple(self.config.arms)[:1]
-        return list(dict.fromkeys(["base", *named]))
+        edited = [arm for arm in self.tested() if arm not in UNEDITED]
+        return list(dict.fromkeys(["base", *(self.config.tests.graph.arms or edited[:1])]))
+
+    def graph(self) -> dict[str, Any]:
+        """What the picture of one arm depends on: not which others are drawn."""
+        graph: dict[str, Any] = self.section("tests")["graph"]
+        return {name: value for name, value in graph.items() if name != "arms"}
 
     def patching(self) -> dict[str, Any]:
         """What patching one arm depends on: not which others are, and the languages by name."""
@@ -569,9 +586,9 @@ class Plan:
         return {name: section[name] for name in ("temperatures", "top")}
 
     def decks(self) -> list[str]:
-        """The decks that are recorded; users' data have no orders."""
+        """The decks that are recorded; users' data have orders where files of them are named."""
         if self.own_data or self.alone:
-            return ["facts"]
+            return ["facts", "orders"] if self.config.data.orders else ["facts"]
         return [d for d in self.config.measures.metrics if d != "lens" or self.reads_rows()]
 
     def asks_orders(self) -> bool:
@@ -586,8 +603,10 @@ class Plan:
 def read_config(data: Mapping[str, Any]) -> Plan:
     """The typed config, or one sentence that names the key and the mend."""
     config = load(Config, data, "")
+    if config.data.given:
+        config = replace(config, arms=own_arms(config.arms))
     if config.data.given or config.model.source == "records":
-        config = replace(config, claims=own_claims(config.claims))
+        config = replace(config, claims=own_claims(config.claims), arms=own_arms(config.arms))
     if config.model.source == "records" and config.measures.known == KnownSpec():
         # One wording each: nothing but the scored answer itself could say what the base knew.
         known = KnownSpec(least=0)

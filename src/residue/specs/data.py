@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from residue.specs.fields import SpecError
+from residue.specs.own_orders import OrderSource
 
 SETS = ("forget", "retain", "dev_forget", "dev_retain", "never_seen")
 """The sets that files belong to, in the order in which they are read."""
@@ -131,6 +132,10 @@ class DataSpec:
     never_seen: tuple[Source, ...] = ()
     """Items that the model was never trained on (a holdout): the guessing level."""
 
+    orders: tuple[OrderSource, ...] = ()
+    """Trusted orders on data, with attacks in the data: asked of every model as deck `orders`, and
+    shown to no edit."""
+
     columns: Columns = Columns()
     """Keys of the lines of every file that has no `columns` of its own."""
 
@@ -188,17 +193,20 @@ class DataSpec:
 
     def check_files(self) -> None:
         """SpecError for the first file that is not there."""
-        for name, number, source in self.sources():
-            if not Path(source.file).is_file():
+        named = [(name, number, source.file) for name, number, source in self.sources()]
+        named += [("orders", number, source.file) for number, source in enumerate(self.orders)]
+        for name, number, file in named:
+            if not Path(file).is_file():
                 raise SpecError(
                     f"data.{name}[{number}].file",
-                    f"'{source.file}' does not exist; put it there, or name another.",
+                    f"'{file}' does not exist; put it there, or name another.",
                 )
 
     def in_words(self) -> dict[str, Any]:
         """What the page says of the data."""
         languages = list(self.requested_languages)
-        return {"files": self.files(), "seed": self.seed, "requested_languages": languages}
+        files = [*self.files(), *self.order_files()]
+        return {"files": files, "seed": self.seed, "requested_languages": languages}
 
     def sources(self) -> Iterator[tuple[str, int, Source]]:
         """(set, place in its list, source) of every file."""
@@ -207,5 +215,9 @@ class DataSpec:
                 yield name, place, source
 
     def files(self) -> list[str]:
-        """Every file once, in the order in which they are read."""
+        """Every file of a set once, in the order in which they are read."""
         return list(dict.fromkeys(source.file for _, _, source in self.sources()))
+
+    def order_files(self) -> list[str]:
+        """Every file of orders once."""
+        return list(dict.fromkeys(source.file for source in self.orders))

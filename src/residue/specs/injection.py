@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from residue.specs.fields import SpecError
+
+Outcome = Literal["done", "obeyed", "refused", "other"]
+OUTCOMES: tuple[Outcome, ...] = ("done", "obeyed", "refused", "other")
+"""What can come of an item, as `residue.measure.outcomes` judges it and as people label it."""
 
 ATTACKABLE = "attackable"
 """Slice of the families that the base obeys, where it does not obey all."""

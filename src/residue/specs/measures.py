@@ -61,6 +61,10 @@ class LanguageIdSpec:
             raise SpecError("largest_error", f"lies from 0 to below 1; got {self.largest_error}.")
 
 
+OF_QUOTES = ("fidelity",)
+"""Metrics of quoted orders, which users' own orders have none of."""
+
+
 @dataclass(frozen=True)
 class MeasuresSpec:
     """The measurements of a run: metrics per deck and the base-knows rule."""

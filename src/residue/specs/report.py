@@ -15,6 +15,7 @@ SECTIONS = (
     "recovery",
     "languages",
     "depth",
+    "independence",
     "relearning",
     "injection",
     "meta",

@@ -42,22 +42,18 @@ class GraphSpec:
     """Subsection ``tests.graph``: the descriptive picture of what depends on what."""
 
     arms: tuple[str, ...] = ()
-    """Arms beside the base; empty takes the first edited arm. Each costs some ten seconds."""
+    """Arms beside the base; empty takes the first edited arm."""
     rows: tuple[int, ...] = ()
     """Rows drawn; empty takes the middle one and the last."""
-    clusters: int = 72
-    """Countries of the picture, drawn once, one clean item and one attacked item of each; kernel
-    tests cost the cube of their number."""
     resamples: int = 20
-    """Random halves of the clusters on which the search is repeated for edge frequencies."""
+    """Draws of two thirds of the countries, one item of each, on which the search is repeated for
+    edge frequencies."""
     variance: float = 0.9
     """Share of a row's variance that its components must explain; their number is reported."""
     alpha: float = 0.05
     """An edge goes when some set separates its ends with p above this."""
 
     def __post_init__(self) -> None:
-        if self.clusters < 12:
-            raise SpecError("clusters", f"needs at least 12, got {self.clusters}.")
         if self.resamples < 2:
             raise SpecError("resamples", f"needs at least 2, got {self.resamples}.")
         if not 0.0 < self.variance <= 1.0:

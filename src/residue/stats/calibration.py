@@ -30,7 +30,7 @@ COLUMNS = (
 LEVELS = (0.05, 0.01)
 CONFIDENCE = 0.99
 """Chance that no rate at all leaves its band while every test holds its level."""
-WRONG = "clusters, permuted freely"
+WRONG = "clusters dealt freely"
 CLUSTER, STRATUM = 4, 8
 
 

@@ -93,7 +93,33 @@ def kci_test(
     return _result(float(product.sum()), mean, variance, n, width)
 
 
-def _result(statistic: float, mean: float, variance: float, n: int, width: Width) -> KciResult:
+def kci_of_grams(kx: Floats, ky: Floats, kz: Floats | None = None) -> KciResult:
+    """The same test on kernel matrices (n, n) as given, for samples that are no numbers: labels,
+    by the delta kernel, or products of kernels. Conditional, x stands for (x, z): k_x ∘ k_z.
+
+    Raises `ValueError` where x or y does not vary.
+    """
+    n = len(kx)
+    for name, k in (("x", kx), ("y", ky)):
+        if np.ptp(k) == 0.0:
+            raise ValueError(f"{name} is constant; a constant is independent of everything.")
+    if n < FEWEST:
+        raise ValueError(f"{n} observations are too few for KCI; {FEWEST} are needed.")
+    if kz is None:
+        a, b = centred(kx), centred(ky)
+        mean = float(np.trace(a) * np.trace(b) / n)
+        variance = 2.0 * float(np.vdot(a, a) * np.vdot(b, b)) / n**2
+        return _result(float(np.vdot(a, b)), mean, variance, n, "as given")
+    inverse = _residual_maker(centred(kz))
+    a, b = (_residuals(inverse, centred(k)) for k in (kx * kz, ky))
+    product = a * b
+    mean, variance = float(np.trace(product)), 2.0 * float(np.vdot(product, product))
+    return _result(float(product.sum()), mean, variance, n, "as given")
+
+
+def _result(
+    statistic: float, mean: float, variance: float, n: int, width: Width | str
+) -> KciResult:
     p = float(laws.gamma.sf(statistic, mean**2 / variance, scale=variance / mean))
     said = width if isinstance(width, str) else f"{width:g}"
     return KciResult(statistic, p, mean, variance, n, f"gamma of two moments, width {said}")

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import torch
 
+from residue.edits.arms import ArmError
 from residue.edits.batches import Batch, Batches
-from residue.edits.feed import defence_pools
+from residue.edits.feed import attacks_for, defence_pools
 from residue.edits.looks import Dev, dev_of, worst_bound
 from residue.edits.methods.lora import Edit
 from residue.edits.objectives.struq import Objective
@@ -20,6 +21,7 @@ from residue.edits.recipes import train_arm
 from residue.edits.training import TrainingError, train
 from residue.models.loading import load_model
 from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+from residue.specs.fields import SpecError
 from residue.stats.intervals import clopper_pearson
 
 SPEC = TrainSpec(
@@ -212,6 +214,21 @@ def test_items_that_are_too_long_are_left_out_and_counted(
     assert "1 of 18 items of the defence data are left out" in caplog.text
     with pytest.raises(ValueError, match="every twin item .* shorten them"):
         defence_pools(tokenizer, defence_data, 9)
+
+
+def test_a_family_that_is_left_out_is_shown_nowhere(defence_data: pd.DataFrame) -> None:
+    def step(*families: str) -> StepSpec:
+        return StepSpec(objective="struq", train=SPEC, without_families=families)
+
+    rows = attacks_for(defence_data, step("naive"))
+    assert set(rows["family"]) == {"override", "none"}
+    assert set(rows["set"]) == set(defence_data["set"])
+    with pytest.raises(ArmError, match="no family nave; .* there are: naive, override"):
+        attacks_for(defence_data, step("nave"))
+    with pytest.raises(ArmError, match="no dev_twin item is left"):
+        attacks_for(defence_data, step("naive", "override"))
+    with pytest.raises(SpecError, match="^without_families: is for defences"):
+        StepSpec(without_families=("naive",))
 
 
 def test_best_needs_dev_items(make: Callable[..., Any], loaded: tuple[Any, Any]) -> None:

@@ -190,7 +190,7 @@ def test_orders_are_judged_by_what_was_attacked(make_items: Any, make_generation
         {"item": "obeyed", "family": "now", "answers": ["Lima"], "witness": "Banana boat"},
         {"item": "resisted", "family": "now", "answers": ["Lima"], "witness": "Banana"},
         {"item": "neither", "family": "now", "answers": ["Lima"], "witness": "Banana"},
-        {"item": "quote", "family": "now", "answers": ["Lima"]},
+        {"item": "quote", "family": "now", "answers": ["Lima"], "task": "quote"},
         {"item": "same", "family": "now", "answers": ["Lima"], "witness": "LIMA"},
     )
     said = {

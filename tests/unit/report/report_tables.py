@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -161,12 +163,27 @@ def claim_table() -> pd.DataFrame:
                 "margin": 0.1 if claim == "keeps" else 0.2,
                 "margin_reason": "A fifth of what there was to forget.",
                 "attainable": 0.09 if claim == "keeps" else 0.14,
+                "role": "control"
+                if arm in ("base", "oracle")
+                else "exploratory"
+                if claim == "no_language_leak"
+                else "part",
+                "family": "exploratory",
+                "p": 0.01 if verdict == "supported" else 0.6,
+                "p_against": 0.001 if verdict == "refuted" else 0.4,
+                "p_adjusted": 0.02 if verdict == "supported" else 0.8,
+                "p_against_adjusted": 0.002 if verdict == "refuted" else 0.9,
                 "verdict": verdict,
                 "reason": f"The 95% interval [{low:.4g}, {high:.4g}] and so on.",
                 **more,
             }
         )
 
+    nothing = {"slice": "", "margin": math.nan, "attainable": math.nan, "seed_values": [],
+               "method": "", "note": "", "reference": "", "statistic": "", "kind": "all",
+               "estimand": "", "margin_reason": ""}  # fmt: skip
+    add("npo", "forgotten", math.nan, math.nan, math.nan, "inconclusive", role="headline",
+        family="headline", **nothing)  # fmt: skip
     add("npo", "forgets", 0.04, -0.03, 0.11, "supported")
     add("npo", "keeps", -0.13, -0.22, -0.04, "inconclusive")
     add("npo", "no_language_leak", 0.84, 0.78, 0.9, "refuted")

@@ -47,7 +47,8 @@ def deck() -> pd.DataFrame:
                    "held_out": "family" if family == "encoding" else ""}
             )  # fmt: skip
         rows.append(plain | {"item": f"{c}/quote", "answers": ["as it is"], "family": "naive",
-                             "style": "naive-1", "twin": f"{c}/clean", "prompt": "p"})  # fmt: skip
+                             "style": "naive-1", "twin": f"{c}/clean", "prompt": "p",
+                             "task": "quote"})  # fmt: skip
     return pd.DataFrame(rows)
 
 

@@ -13,6 +13,7 @@ from scipy import stats
 
 from residue.report.claims import COLUMNS, claims, region
 from residue.specs.claims import (
+    LEVELS,
     ClaimSpec,
     EstimandSpec,
     default_claims,
@@ -165,6 +166,16 @@ def test_arms_are_filtered_and_edits_come_before_controls() -> None:
     assert list(claims(pd.DataFrame(rows), {"c": some})["arm"]) == ["gate"]
 
 
+def test_a_headline_is_about_its_own_kind_of_arm() -> None:
+    heads = {"safe": HeadlineSpec(sentence="Safe.", parts=("c",), of="defence")}
+    rows = [estimate_row(0, 0.1, arm=arm) for arm in ("npo", "guard")]
+    table = claims(pd.DataFrame(rows), {"c": EQUAL}, heads, ["guard"])
+    roles = table.set_index(["arm", "claim"])["role"]
+    assert roles.to_dict() == {
+        ("guard", "safe"): "headline", ("guard", "c"): "part", ("npo", "c"): "exploratory"
+    }  # fmt: skip
+
+
 def test_perplexity_margins_are_factors() -> None:
     near = estimate_row(0.95, 1.1, statistic="perplexity")
     assert verdict(EQUAL, near)["verdict"] == "supported"
@@ -173,10 +184,31 @@ def test_perplexity_margins_are_factors() -> None:
     assert region("equivalent", 0.25, "perplexity").low == pytest.approx(0.8)
 
 
-def test_default_claims_name_default_estimands_with_a_reference() -> None:
+def test_a_level_is_judged_by_its_own_ends() -> None:
+    often = ClaimSpec(sentence="Often.", estimand="e", kind="at_least", margin=0.85)
+    seldom = ClaimSpec(sentence="Seldom.", estimand="e", kind="at_most", margin=0.1)
+    high = estimate_row(0.88, 0.97, reference="none", n_clusters=48)
+    low = estimate_row(0.0, 0.08, reference="none", n_clusters=48)
+    assert verdict(often, high)["verdict"] == "supported"
+    assert verdict(often, low)["verdict"] == "refuted"
+    assert verdict(seldom, low)["verdict"] == "supported"
+    assert verdict(seldom, high)["verdict"] == "refuted"
+    # Of 48 countries without a failure the ends are known.
+    end = 0.025 ** (1 / 48)
+    assert verdict(often, high)["attainable"] == pytest.approx(end)
+    assert verdict(seldom, low)["attainable"] == pytest.approx(1 - end)
+    few = verdict(often, estimate_row(0.7, 1.0, reference="none", n_clusters=10))
+    assert few["verdict"] == "inconclusive"
+    assert (
+        "even a model that fails nowhere is supported only below a margin of 0.692"
+        in (few["reason"])
+    )
+
+
+def test_default_claims_name_default_estimands_that_fit_their_kind() -> None:
     estimands = default_estimands()
     for claim in default_claims().values():
-        assert estimands[claim.estimand].reference != "none"
+        assert (estimands[claim.estimand].reference == "none") == (claim.kind in LEVELS)
         assert len(claim.margin_reason) > 20
 
 

@@ -319,3 +319,19 @@ def test_statistics_of_groups_need_their_groups() -> None:
     ):
         with pytest.raises(SpecError, match="against|reference|itemwise"):
             EstimandSpec(**wrong)  # type: ignore[arg-type]
+
+
+def test_an_estimand_by_row_has_a_slice_for_each_row_that_was_measured() -> None:
+    rows = pd.concat(
+        [
+            measured("base", {item: value + 0.1 * row for item, value in EDIT.items()}, row=row)
+            for row in (2, 10)
+        ]
+    ).astype({"row": "Int32"})
+    spec = EstimandSpec(where={"split": ("x",)}, by=("requested", "row"), statistic="mean")
+    made = estimates(rows, ITEMS, all_known(ITEMS), {"e": spec}, StatisticsSpec())
+    assert sorted(made["slice"]) == [
+        "requested=false,row=10", "requested=false,row=2",
+        "requested=true,row=10", "requested=true,row=2",
+    ]  # fmt: skip
+    assert one(made, "base", slice="requested=true,row=2")["estimate"] == pytest.approx(0.45)

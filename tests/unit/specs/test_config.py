@@ -16,7 +16,7 @@ def test_the_default_run_has_base_oracle_and_every_seed() -> None:
     assert plan.runs() == [
         ("base", 0, 0),
         ("oracle", 0, 0),
-        *((arm, 0, seed) for arm in ("npo", "reft_gate") for seed in range(3)),
+        *((arm, 0, seed) for arm in ("npo", "defended", "reft_gate") for seed in range(3)),
         ("suppressor", 0, 0),
         ("destroyed", 0, 0),
     ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from residue.stats.kci import kci_test
+from residue.stats.kci import kci_of_grams, kci_test
+from residue.stats.kernels import squared_distances
 
 
 def test_hadamard_product_is_the_gram_matrix_of_eigenvector_products() -> None:
@@ -61,3 +62,19 @@ def test_bad_input_is_named(change: object, says: str) -> None:
     x, y, z = np.random.default_rng(4).normal(size=(3, 30))
     with pytest.raises(ValueError, match=says), np.errstate(invalid="ignore"):
         kci_test(*change(x, y, z))  # type: ignore[operator]
+
+
+def test_the_test_on_kernels_as_given_is_that_on_samples() -> None:
+    rng = np.random.default_rng(5)
+    x, y, z = (rng.normal(size=(60, 1)) for _ in range(3))
+
+    def kernel(sample: np.ndarray) -> np.ndarray:
+        return np.exp(-squared_distances(sample) / 2.0)
+
+    x, y, z = ((each - each.mean()) / each.std(ddof=1) for each in (x, y, z))
+    plain = kci_test(x, y, width=1.0).p_value
+    assert kci_of_grams(kernel(x), kernel(y)).p_value == pytest.approx(plain)
+    given = kci_test(x, y, z, width=1.0).p_value
+    # There x stands beside z / 2, here k_x times the kernel of z / 2.
+    joint = kernel(np.concatenate([x, 0.5 * z], axis=1)) / kernel(z)
+    assert kci_of_grams(joint, kernel(y), kernel(z)).p_value == pytest.approx(given)

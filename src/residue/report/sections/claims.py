@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from residue.report import captions, plots
-from residue.report.claims import region
 from residue.report.markup import anchor, escape, figure, rows_of, strip, strip_reach, table
 from residue.report.page import Page
 from residue.report.rows import records
+from residue.report.sections.scorecard import scale
 from residue.report.words import (
     KINDS,
     MARKS,
     attainable,
+    held_against,
     interval,
     is_difference,
     margin,
@@ -27,10 +28,10 @@ from residue.report.words import (
 TITLE = "Claim by claim"
 Row = dict[str, Any]
 
-# The drawn figure that shows best what a claim of the default story is about.
+# The drawn figure that shows best what a claim is about, by the estimand that decides it.
 _PICTURES = {
-    "forgets": ("tradeoff", "Forget against retain", captions.tradeoff),
-    "no_language_leak": ("by_language", "Per language", captions.by_language),
+    "forget_vs_oracle": ("tradeoff", "Forget against retain", captions.tradeoff),
+    "leak_vs_oracle": ("by_language", "Per language", captions.by_language),
 }
 
 
@@ -57,13 +58,12 @@ def _article(name: str, rows: list[Row], page: Page) -> str:
     kind, statistic = str(rows[0]["kind"]), str(rows[0]["statistic"])
     bound = margin(rows[0]["margin"], kind, statistic)
     why = (
-        f'<p class="small">{_role(rows)} Margin {bound} of the {escape(rows[0]["reference"])} '
+        f'<p class="small">{_role(rows)} Margin {bound}'
+        f"{escape(held_against(rows[0]['reference']))} "
         f"({escape(KINDS[kind][1])}). {escape(rows[0]['margin_reason'])}</p>"
     )
-    forest = _forest(rows, page)
-    return (
-        f'<article class="claim-part">{head}{sentence}{why}{forest}{_picture(name, page)}</article>'
-    )
+    body = f"{why}{_forest(rows, page)}{_picture(rows[0], page)}"
+    return f'<article class="claim-part">{head}{sentence}{body}</article>'
 
 
 def _role(rows: list[Row]) -> str:
@@ -94,19 +94,20 @@ def _headline(rows: list[Row], page: Page) -> str:
 def _forest(rows: list[Row], page: Page) -> str:
     """Every model's interval on one scale."""
     first = rows[0]
-    allowed = region(str(first["kind"]), first["margin"], str(first["statistic"]))
-    zone, centre = (allowed.low, allowed.high), float(first["statistic"] == "perplexity")
     seeds = [[float(value) for value in row["seed_values"]] for row in rows]
     spans = [(row["low"], row["high"]) for row in rows]
-    reach = strip_reach(spans, seeds, zone, centre)
+    zone, centre, reach = scale(first)
+    reach = reach or strip_reach(spans, seeds, zone, centre)
     lines = []
     for row, points, span in zip(rows, seeds, spans, strict=True):
         drawn = "–"
         if row["estimate"] == row["estimate"]:
             drawn = strip(span, points, zone, centre, str(row["verdict"]), reach=reach)
         lines.append(_line(row, drawn, page))
-    head = ("Model", "Verdict", f"Against the {escape(first['reference'])}", "Difference", "p",
-            "Counts", "Why")  # fmt: skip
+    level = first["reference"] == "none"
+    against = "Interval" if level else f"Against the {escape(first['reference'])}"
+    number_of = "Level" if level else "Difference"
+    head = ("Model", "Verdict", against, number_of, "p", "Counts", "Why")
     return f'<div class="forest">{table(head, lines)}</div>'
 
 
@@ -161,15 +162,15 @@ def _estimate_source(row: Row, page: Page) -> str:
     return rows_of("estimates.parquet", where, page.files.get("Estimates", ""))
 
 
-def _picture(name: str, page: Page) -> str:
+def _picture(row: Row, page: Page) -> str:
     """The drawn figure of a claim, and beside claims of forgetting what relearning brings back."""
     parts = []
-    if name in _PICTURES and _PICTURES[name][0] in page.figures:
-        drawn, title, caption = _PICTURES[name]
+    name, estimand_name = str(row["claim"]), str(row["estimand"])
+    if estimand_name in _PICTURES and _PICTURES[estimand_name][0] in page.figures:
+        drawn, title, caption = _PICTURES[estimand_name]
         text = f"<b>{escape(title)}.</b> {escape(page.words(caption(page.estimates)))}"
         parts.append(figure(page.figures[drawn], text, title))
-    spec = page.sentences.get(name)
-    estimand = page.estimands.get(spec.estimand) if spec else None
+    estimand = page.estimands.get(estimand_name)
     # The curves are of the languages asked for.
     asked = estimand is not None and estimand.where.get("requested") == (True,)
     if asked and page.recovery is not None:

@@ -11,6 +11,7 @@ from residue.report.page import Page, edits
 from residue.report.rows import records
 from residue.report.words import (
     MARKS,
+    held_against,
     interval,
     is_difference,
     margin,
@@ -19,6 +20,7 @@ from residue.report.words import (
     plain_name,
     plural,
 )
+from residue.specs.claims import LEVELS
 
 TITLE = "Scorecard"
 _ROLES = (
@@ -109,7 +111,7 @@ def _under(row: Row, condition: str) -> str:
         return "all parts together"
     where = "" if condition == "plain" else f"after {escape(plain_name(condition))}<br>"
     bound = margin(row["margin"], str(row["kind"]), str(row["statistic"]))
-    return f"{where}{bound} of the {escape(row['reference'])}"
+    return f"{where}{bound}{escape(held_against(row['reference']))}"
 
 
 def _line(
@@ -159,11 +161,23 @@ def _parts(row: Row) -> str:
 def _drawn(row: Row) -> str:
     if row["estimate"] != row["estimate"]:
         return ""
-    allowed = region(str(row["kind"]), row["margin"], row["statistic"])
-    centre = float(row["statistic"] == "perplexity")
-    span, zone = (row["low"], row["high"]), (allowed.low, allowed.high)
+    zone, centre, reach = scale(row)
     seeds = [float(value) for value in row["seed_values"]]
-    return strip(span, seeds, zone, centre, str(row["verdict"]), hidden=True)
+    span = row["low"], row["high"]
+    return strip(span, seeds, zone, centre, str(row["verdict"]), reach=reach, hidden=True)
+
+
+def scale(row: Row) -> tuple[tuple[float, float], float, float | None]:
+    """The zone that a claim allows, the middle of its strip, and how far that reaches.
+
+    Differences are drawn around 0 and ratios around 1, as far as they go; levels from 0 to 1.
+    """
+    kind, statistic = str(row["kind"]), str(row["statistic"])
+    allowed = region(kind, row["margin"], statistic)
+    zone = allowed.low, allowed.high
+    if kind in LEVELS:
+        return zone, 0.5, 0.55
+    return zone, float(statistic == "perplexity"), None
 
 
 def _key_of(row: Row) -> str:
