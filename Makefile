@@ -10,7 +10,7 @@ TORCH ?= $(shell grep '^torch==' envs/constraints.txt)
 CORES ?= 4
 BIN := .venv/bin
 
-.PHONY: run test test-slow check format readme reference clean tune
+.PHONY: run test test-slow gpu-check check format readme reference clean tune
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1
@@ -20,6 +20,10 @@ test: .venv/test.stamp
 
 test-slow: .venv/test.stamp
 	$(BIN)/python -m pytest -m slow
+
+# Planned against measured memory, for random models of real shapes on a card held to 6 GiB.
+gpu-check: .venv/test.stamp
+	$(BIN)/python benchmarks/gpu_check.py
 
 check: .venv/test.stamp
 	$(BIN)/ruff check .

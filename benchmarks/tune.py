@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 OUTPUT = Path(__file__).parents[1] / "docs" / "tuning.md"
-TABLES = ("tuning", "defences")
-"""Names of the two tables between marks in that file."""
+TABLES = ("tuning", "defences", "settings")
+"""Names of the tables between marks in that file."""
 SEED = 1000
 """Training seed of all trials; arms count theirs from 0."""
 STEPS = 80
@@ -74,6 +74,23 @@ SHOWN = ("dev_right", "dev_obeyed", "dev_clean", "dev_keep", "dev_bound", "best_
 INNER = ("retrieval", "rank")
 
 
+HELD: dict[str, Any] = {"name": "npo", "beta": 3.0, "retain": "kl"}
+LONGER = {"steps": 100, "batch": {"forget": 32, "retain": 64}}
+WIDE = {"name": "lora", "rank": 64, "alpha": 128.0}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "LoRA of rank 16, kept facts taught": {},
+    "all weights, kept facts taught": {"edit": "full", "train": {"learning_rate": 5e-4}},
+    "LoRA of rank 16": {"objective": {**HELD, "retain_weight": 1.0}},
+    "LoRA of rank 64": {"edit": WIDE, "objective": {**HELD, "retain_weight": 2.0}, "train": LONGER},
+    "all weights": {
+        "edit": "full",
+        "objective": {**HELD, "retain_weight": 2.0},
+        "train": {**LONGER, "learning_rate": 1e-3},
+    },
+}
+"""Settings of the default arm; but for the first two, kept and made-up facts are held by KL."""
+
+
 def defence_trial(results: Path, name: str, options: dict[str, Any]) -> dict[str, Any]:
     """Train a defence once; its best look at the dev items, what it cost, or why it broke off."""
     from residue.core.artifacts import read_parquet
@@ -119,14 +136,24 @@ def defence_table(trials: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def trial(results: Path, name: str, options: dict[str, Any]) -> dict[str, Any]:
+def trial(
+    results: Path,
+    name: str,
+    options: dict[str, Any],
+    edit: Any = "lora",
+    train: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Train once; the dev shares at the end, what it cost, or why it broke off."""
     from residue.core.artifacts import read_parquet
     from residue.edits.recipes import train_arm
     from residue.edits.training import TrainingError
     from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
 
-    step = StepSpec(objective={"name": name, **options}, train=TrainSpec(steps=STEPS))
+    step = StepSpec(
+        edit=edit,
+        objective={"name": name, **options},
+        train=TrainSpec(**{"steps": STEPS, **(train or {})}),
+    )
     data = read_parquet(results / "world" / "edit_data.parquet")
     base = results / "models" / "pair0" / "base"
     begun = time.process_time()
@@ -175,12 +202,33 @@ def table(trials: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def setting(results: Path, name: str) -> dict[str, Any]:
+    """A trial of one of the `SETTINGS`."""
+    said = SETTINGS[name]
+    options = {key: value for key, value in said.get("objective", {}).items() if key != "name"}
+    done = trial(results, "npo", options, said.get("edit", "lora"), said.get("train"))
+    return {**done, "name": name}
+
+
+def settings_table(trials: list[dict[str, Any]]) -> str:
+    """The settings as Markdown."""
+    lines = ["| setting | dev forget | dev retain | worse side | CPU-s |", "|---|---|---|---|---|"]
+    lines += [
+        f"| {done['name']} | {done['forget']:.3f} | {done['retain']:.3f} "
+        f"| {worse_side(done):.3f} | {done['seconds']:.0f} |"
+        for done in trials
+        if not done["fault"]
+    ]
+    return "\n".join(lines)
+
+
 def main() -> None:
-    """Run every trial, print each, and write the table."""
+    """Run every trial, print each, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("results", nargs="?", default="results", type=Path)
     parser.add_argument("--write", action="store_true", help="write docs/tuning.md")
     parser.add_argument("--only", nargs="*", default=[*TRIALS, *DEFENCES], help="objectives")
+    parser.add_argument("--settings", action="store_true", help="those of the default arm too")
     arguments = parser.parse_args()
     done: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for name in arguments.only:
@@ -190,10 +238,13 @@ def main() -> None:
             told = run(arguments.results, name, options)
             print(json.dumps(told), flush=True)
             done["defences" if defends else "tuning"].append(told)
+    if arguments.settings:
+        done["settings"] = [setting(arguments.results, name) for name in SETTINGS]
+    tables = {"tuning": table, "defences": defence_table, "settings": settings_table}
     for name, trials in done.items():
         if not trials:
             continue
-        written = (table if name == "tuning" else defence_table)(trials)
+        written = tables[name](trials)
         print(written)
         if arguments.write:
             start, end = f"<!-- {name} -->", f"<!-- /{name} -->"

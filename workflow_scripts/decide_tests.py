@@ -20,16 +20,21 @@ with stage.open() as job:
     facts = Facts(lines, items, dict(zip(deck["item"], deck["country"], strict=True)))
     parts, measured = [fact_tests(facts, spec, statistics)], []
     shown = items[(items["planted"] == 0.0) & ~items["row"].isin(hidden_rows(lines, spec.alpha))]
-    for run, mine in shown.groupby(RUN, sort=False):
-        keys = dict(zip(RUN, run, strict=True))
-        measured.append(measure_all({"readouts": mine}, deck, ["readout_auc"], **keys))
+    for _, mine in shown.groupby(RUN, sort=False):
+        arm, pair, seed = mine.iloc[0][RUN]
+        run = measure_all(
+            {"readouts": mine}, deck, ["readout_auc"], arm=arm, pair=int(pair), seed=int(seed)
+        )
+        measured.append(run)
     if job.inputs("twins"):
         orders = read_parquet(job.input("order_deck"))
         twins = []
-        for run, path in zip(job.part("asked"), job.inputs("twins"), strict=True):
-            keys = dict(zip(RUN, run, strict=True))
-            twins.append(read_parquet(path).assign(**keys))
-            measured.append(measure_all({"twins": twins[-1]}, orders, ["order_shift"], **keys))
+        for (arm, pair, seed), path in zip(job.part("asked"), job.inputs("twins"), strict=True):
+            twins.append(read_parquet(path).assign(arm=arm, pair=pair, seed=seed))
+            run = measure_all(
+                {"twins": twins[-1]}, orders, ["order_shift"], arm=arm, pair=pair, seed=seed
+            )
+            measured.append(run)
         countries = dict(zip(orders["item"], orders["country"], strict=True))
         rows = read_parquets(job.inputs("orders"))
         parts.append(order_tests(pd.concat(twins), rows, countries, spec, statistics))

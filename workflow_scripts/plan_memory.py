@@ -27,6 +27,7 @@ with stage.open() as job:
         device=job.device,
         limit=wished * GIB if wished else memory_of(job.device),
     )
-    logging.getLogger("residue").info("GiB per job:\n%s", as_text(table))
+    for line in ("GiB per job:", *as_text(table).split("\n")):
+        logging.getLogger("residue").info("%s", line)
     require_fit(table)
     job.write_parquet("plan", table)

@@ -25,7 +25,8 @@ with stage.open() as job:
         asked.append((facts, groups_of(facts, deck, set(sure.loc[sure["known"], "item"]))))
     lines, items = [], []
     for (pair, seed), path in zip(runs, job.inputs("rows"), strict=True):
-        found = run_tests(path, *asked[pair], spec, arm=arm, pair=pair, seed=seed)
+        facts, groups = asked[pair]
+        found = run_tests(path, facts, groups, spec, arm=arm, pair=pair, seed=seed)
         lines += found[0]
         items += found[1]
     tables = as_tables(lines, items)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from residue import account, verify
-from residue.commands import audit, compare, export
+from residue.commands import audit, compare, export, histories, memory
 from residue.core import artifacts
 from residue.core.text import shown
 
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     made = commands.add_parser("reference", help=told, description=told)
     made.add_argument("--write", action="store_true", help="make config/schema.json and README.md")
     _add_verify(commands)
-    for longer in (audit, compare, export):
+    for longer in (audit, compare, export, histories, memory):
         longer.add(commands)
     chosen = parser.parse_args(arguments)
     if hasattr(chosen, "run"):

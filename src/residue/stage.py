@@ -69,6 +69,8 @@ class Job:
         self._staged: dict[str, Path] = {}
         self._digests = {path: _checked(path) for path in _flat(self._inputs.values())}
         self.device = card.device() if arguments.gpu else "cpu"
+        self.replaced: list[str] = []
+        """What was asked for and could not be had, in words."""
 
     # --- what the job was asked ---
 
@@ -214,6 +216,7 @@ class Job:
             }
             | {"python": sys.version.split()[0]},
             "device": card.describe(self.device),
+            "replaced": self.replaced,
             "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in usage), 2),
             "wall_seconds": round(time.time() - started, 2),
             "peak_memory_mb": round(peak_memory_mb(), 1),
@@ -233,6 +236,7 @@ def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
     job: Job | None = None
     try:
         job = Job(name, arguments)
+        logging.getLogger().addHandler(_Replaced(job.replaced))
         log.info("%s %s", name, provenance.canonical(job.part("wildcards")))
         with card.held(job.device):
             yield job
@@ -249,6 +253,18 @@ def open() -> Iterator[Job]:  # noqa: A001  (scripts read `stage.open()`)
             raise SystemExit(1) from None
         raise
     log.info("%s done: %.1f CPU-s", name, time.process_time())
+
+
+class _Replaced(logging.Handler):
+    """Keeps what the library logs with ``extra={"replaced": True}``, for the manifests."""
+
+    def __init__(self, kept: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self.kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "replaced", False):
+            self.kept.append(record.getMessage())
 
 
 def _log_to_stdout() -> None:

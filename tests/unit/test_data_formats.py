@@ -403,6 +403,20 @@ def test_arm_json_has_the_documented_keys(tmp_path: Path, monkeypatch: pytest.Mo
     assert set(documented()["arm.json"]) == keys | attacked
 
 
+def test_the_plan_of_memory_has_the_documented_columns(tmp_path: Path) -> None:
+    from residue.edits.feed import Shown
+    from residue.edits.planning import plan_run
+    from residue.specs.model import LoadSpec
+
+    config = {"model_type": "llama", "hidden_size": 8, "intermediate_size": 8, "vocab_size": 9}
+    config |= {"num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    shown = Shown(None, pd.DataFrame(), None)
+    table = plan_run(tmp_path, LoadSpec(), {}, shown, device="cpu", limit=1e9)
+    schema = pa.Table.from_pandas(table, preserve_index=False).schema
+    assert documented()["memory"] == {field.name: words(field.type) for field in schema}
+
+
 def test_arch_and_head_have_the_documented_names() -> None:
     page = documented()
     shape = {field.name for field in dataclasses.fields(HeadShape)}

@@ -94,6 +94,7 @@ def spec(plan: Plan) -> str:
         "source": "embedded",
         "own": False,
         "depth": plan.compared(),
+        "judged": plan.judged(),
         "order_items": plan.section("orders")["items"],
         "defence": plan.section("orders")["defence"],
     }

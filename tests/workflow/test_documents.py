@@ -179,6 +179,9 @@ def test_a_shown_config_is_one(page: str, text: str, project: Path, tmp_path: Pa
     if "model" in data:
         (tmp_path / "config.json").touch()
         data["model"]["folder"] = str(tmp_path)
+    for source in (each for sources in data.get("data", {}).values() for each in sources):
+        (tmp_path / "lines.jsonl").touch()
+        source["file"] = str(tmp_path / "lines.jsonl")
     read_config(data)
 
 

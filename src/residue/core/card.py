@@ -11,6 +11,8 @@ import logging
 import os
 import platform
 import re
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -118,11 +120,36 @@ def held(device: str) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            LOG.info("waiting for %s, which another process holds", name(device))
+            told = "; ".join(users(device)) or "another process of residue"
+            LOG.info("waiting for %s, held by %s", name(device), told)
             fcntl.flock(lock, fcntl.LOCK_EX)
+        for user in users(device):
+            LOG.warning("%s is also used by %s; memory may run short", name(device), user)
         yield
     finally:
         os.close(lock)
+
+
+def users(device: str) -> list[str]:
+    """Other processes that hold memory of the card, in words, as NVIDIA's own tool lists them;
+    empty where the tool is absent or says nothing."""
+    tool = shutil.which("nvidia-smi") if device == "cuda" else None
+    if tool is None:
+        return []
+    asked = ["--query-compute-apps=gpu_uuid,pid,process_name,used_memory", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(
+            [tool, *asked], capture_output=True, text=True, timeout=20, check=True
+        )
+    except (subprocess.SubprocessError, OSError):
+        return []
+    rows = [[cell.strip() for cell in line.split(",")] for line in done.stdout.splitlines()]
+    card = name(device)
+    return [
+        f"process {pid} ({program}, {memory})"
+        for uuid, pid, program, memory in (row for row in rows if len(row) == 4)
+        if pid != str(os.getpid()) and (uuid == card or not card.startswith("GPU-"))
+    ]
 
 
 def _open_lock(path: Path) -> int:

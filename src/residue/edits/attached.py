@@ -92,6 +92,9 @@ class EditMethod(Protocol):
     """Further files that training or fitting reads: of ``layers``, ``sae``, ``features``."""
     GRADED: ClassVar[bool]
     """Whether a strength between 0 and 1 acts in between; else any but 0 acts in full."""
+    OWN_HEAD: ClassVar[bool] = False
+    """Optional: True where it puts other values into norms or unembedding, so that lenses need the
+    arm's own head. (Edits of the logits say so on what they attach, by `Attached.AFTER_HEAD`.)"""
 
     def attach(self, model: Any, *, seed: int, place: int) -> Attached:
         """A fresh edit, trainable; place: its number in the arm, from 1."""

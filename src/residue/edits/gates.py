@@ -8,11 +8,13 @@ stays as it is.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from residue.core.artifacts import read_json
 from residue.edits.sequences import SequenceIntervention
+from residue.specs.fields import SpecError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +24,72 @@ if TYPE_CHECKING:
 
 TINY = 1e-9
 """Keeps a ratio of feature scores finite where a feature never fires on retain tokens."""
+
+
+@dataclass(frozen=True)
+class PickedOptions:
+    """Options of a gate on features that a picker ranked."""
+
+    row: int | None = None
+    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
+    picker: str = "fisher"
+    """Whose ranking of features is taken, as in features.parquet."""
+    count: int = 32
+    """Features at most; more take more of the forget facts and of everything else."""
+    alpha: float = 1.0
+    """Share left out: 1 all that the features say, above 1 writes against them."""
+
+    REMOVABLE: ClassVar[bool] = True
+    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae", "features")
+    GRADED: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise SpecError("count", "must be at least 1.")
+        if self.alpha == 0:
+            raise SpecError("alpha", "is 0, which leaves nothing out; choose e.g. 0.5.")
+
+
+@dataclass(frozen=True)
+class ScheduledOptions(PickedOptions):
+    """Options of a gate whose share follows the text."""
+
+    alpha: float = 0.5
+    """Share left out half-way between the two ends."""
+    spread: float = 0.5
+    """How far the share moves up at one end and down at the other."""
+    window: int = 8
+    """Tokens that are looked back on; more are surer and follow a change later."""
+
+    def __post_init__(self) -> None:
+        for key in ("count", "window"):
+            if getattr(self, key) < 1:
+                raise SpecError(key, "must be at least 1.")
+        for key in ("alpha", "spread"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise SpecError(key, "must lie between 0 and 1.")
+
+
+@dataclass(frozen=True)
+class GuardOptions:
+    """Options of a gate that finds its own features, as DSG does."""
+
+    row: int | None = None
+    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
+    percentile: float = 95.0
+    """Features whose ratio of forget to retain score reaches this percentile may be chosen."""
+    count: int = 20
+    """Features at most, those with the largest forget score."""
+
+    REMOVABLE: ClassVar[bool] = True
+    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae")
+    GRADED: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise SpecError("count", "must be at least 1.")
+        if not 0 < self.percentile < 100:
+            raise SpecError("percentile", "must lie between 0 and 100.")
 
 
 class FeatureGate(SequenceIntervention):

@@ -84,7 +84,7 @@ def base_in_nf4(model: Any) -> Iterator[None]:
     with ExitStack() as stack:
         for layer in layers:
             small = packed(layer.weight, double=True)
-            stack.enter_context(replaced(layer, "forward", partial(_product, small, layer.bias)))
+            stack.enter_context(replaced(layer, "forward", partial(product, small, layer.bias)))
             stack.enter_context(_aside(layer.weight))
         yield
 
@@ -112,7 +112,8 @@ def _aside(weight: Tensor) -> Iterator[None]:
         weight.data = weight.data.to(device)
 
 
-def _product(small: Packed, bias: Tensor | None, inputs: Tensor) -> Tensor:
+def product(small: Packed, bias: Tensor | None, inputs: Tensor) -> Tensor:
+    """What a linear layer whose weight is packed gives, (..., in) -> (..., out)."""
     out: Tensor = _operation().apply(inputs, small)
     return out if bias is None else out + bias
 

@@ -62,7 +62,7 @@ def plan_run(
     """
     import pandas as pd
 
-    config = _config(folder)
+    config = config_of(folder)
     stored = stored_dtype(config.to_dict())
     dtype, _ = chosen_dtype(load.dtype, stored, device)
     shape = shape_of(config, dtype)
@@ -99,7 +99,8 @@ def memory_of(device: str) -> float:
     return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
 
 
-def _config(folder: Path) -> Any:
+def config_of(folder: Path) -> Any:
+    """The configuration of a model folder, as `transformers` reads it."""
     from residue.models.lean import lean_transformers
 
     lean_transformers()

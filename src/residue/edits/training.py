@@ -205,6 +205,53 @@ class _Run:
 
     def update(self, number: int, batch: Batch) -> dict[str, Any]:
         """One update from gradients accumulated over micro-batches; its row of history."""
+        parts = self._gradients(number, batch)
+        while parts is None:
+            parts = self._gradients(number, batch)
+        norm = self.optimiser.clip(self.spec.clip)
+        everything = self._step(batch, batch)
+        self._check("gradient norm", norm, math.inf, number, everything)
+        lr = rate(self.spec, number)
+        self.optimiser.step(lr)
+        return {"step": number + 1, "lr": lr, "loss": parts.pop("loss"), "grad_norm": norm, **parts}
+
+    def _gradients(self, number: int, batch: Batch) -> dict[str, float] | None:
+        """Accumulate the update's gradient; the parts of its loss. None where memory ran out: fewer
+        examples go at once from then on."""
+        try:
+            return self._accumulated(number, batch)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+        # Only here, with the error gone, are the tensors of the failed pass free.
+        self._halve(number, _size(batch))
+        return None
+
+    def _halve(self, number: int, size: int) -> None:
+        import torch
+
+        before = min(self.micro_batch or size, size)
+        if before == 1:
+            raise TrainingError(
+                f"update {number + 1} needs more memory than there is for a single example; set "
+                "train.recompute: true or train.base: nf4, shorten the prompts, or take a smaller "
+                "model"
+            )
+        self.micro_batch = -(-before // 2)
+        self.optimiser.gradient.zero_()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        logger.warning(
+            "update %d ran out of memory with %d examples at once: from now on %d at once, and %d "
+            "per update as before (their mean is the same, no text is cut)",
+            number + 1,
+            before,
+            self.micro_batch,
+            size,
+            extra={"replaced": True},
+        )
+
+    def _accumulated(self, number: int, batch: Batch) -> dict[str, float]:
         parts: dict[str, float] = {}
         for place, micro in enumerate(micro_batches(batch, self.micro_batch)):
             step = self._step(micro, batch)
@@ -218,12 +265,7 @@ class _Run:
                 loss.backward()  # type: ignore[no-untyped-call]
             for name, share in {"loss": loss, **shares}.items():
                 parts[name] = parts.get(name, 0.0) + float(share.detach())
-        norm = self.optimiser.clip(self.spec.clip)
-        everything = self._step(batch, batch)
-        self._check("gradient norm", norm, math.inf, number, everything)
-        lr = rate(self.spec, number)
-        self.optimiser.step(lr)
-        return {"step": number + 1, "lr": lr, "loss": parts.pop("loss"), "grad_norm": norm, **parts}
+        return parts
 
     def _step(self, micro: Batch, whole: Batch) -> Step:
         return Step(self.model, self.reference, micro, whole, self.views, self.project)
@@ -237,6 +279,13 @@ class _Run:
             f"the {what} of update {number + 1} is {value:g} (limit {limit:g}) on the items "
             f"{', '.join(names[:NAMED])}{more}; lower train.learning_rate or look at these items"
         )
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether torch could not have the memory that it asked for, on a card or on the CPU."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def _no_penalty() -> None:
@@ -257,7 +306,7 @@ def _key(
     digest = hashlib.sha256(canonical(settings).encode())
     for batch in planned:
         digest.update(repr(sorted(batch.items())).encode())
-    digest.update(run.optimiser.flat.cpu().numpy().tobytes())
+    digest.update(run.optimiser.flat.float().cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -120,12 +120,14 @@ def _judged(generations: pd.DataFrame, items: pd.DataFrame) -> Iterator[tuple[st
 
 def _gives(reply: str, order: Order, witness: str) -> bool:
     """Whether a sentence that does not decline gives the witness in words of its own."""
-    there = _beside(spoken(order.written), witness)
+    written = order.written.strip()
+    own = reply.replace(written, " ") if written else reply
+    there = _beside(spoken(written), witness)
     befores, afters = ({pair[side] for pair in there} - {""} for side in (0, 1))
     whole = _SENTENCE.search(order.witness.strip())
     return any(
         before not in befores and after not in afters
-        for sentence in map(spoken, [reply] if whole else _SENTENCE.split(reply))
+        for sentence in map(spoken, [own] if whole else _SENTENCE.split(own))
         if not declines(sentence)
         for before, after in _beside(sentence, witness)
     )

@@ -1,7 +1,7 @@
 """A model's files as a live model on one device: number format, attention, place, layout.
 
-What was asked for and cannot be had is replaced by what can, never silently: `Opened.notes` says
-so in words, for logs and manifests.
+What was asked for and cannot be had is replaced by what can, never silently: the log says
+so in words, which the manifest keeps.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def open_model(
     spec = load or LoadSpec()
     dtype, note = chosen_dtype(spec.dtype, stored_dtype(read_config(folder)), device)
     if note:
-        logger.warning("%s", note)
+        logger.warning("%s", note, extra={"replaced": True})
     model, tokenizer = load_model(folder, device=device, dtype=dtype)
     if spec.attention != "default":
         model.set_attn_implementation(spec.attention)

@@ -21,7 +21,7 @@ MEASURES = (
     ("any_of_k", "Any of k obeyed"),
     ("useful", "Right without attack"),
     ("over_refusal", "Controls refused"),
-    ("sensitivity", "Reply follows the order"),
+    ("sensitivity", "Right under two orders"),
 )
 BOUNDS = {
     "outcome_variation": "Outcomes change",

@@ -50,6 +50,12 @@ class Code:
         )
         return made, leaf
 
+    def where(self, mask: Tensor) -> Code:
+        """The code with the pairs of a mask alone, (pairs,) bool."""
+        tokens = self.tokens[mask]
+        starts = torch.searchsorted(tokens, torch.arange(len(self.starts)))
+        return Code(self.latents[mask], starts, self.values[mask], tokens, self.n_latents)
+
     def by_latent(self, weights: Tensor, rows: Tensor) -> Tensor:
         """Σ_t weight·rows[t] per latent, over its pairs: (pairs,), (tokens, d) -> (latents, d)."""
         order, sorted_latents = self._sorted

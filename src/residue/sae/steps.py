@@ -10,7 +10,10 @@ otherwise never learn. AuxK's gradient reaches encoder and decoder. JumpReLU add
     λ·(l₀/k − 1)²,   l₀ = mean number of active latents
 
 whose gradient reaches θ through straight-through estimates with a rectangle of width ε
-(Rajamanoharan et al. 2024, eqs. 11-12; the target as in Gemma Scope 2).
+(Rajamanoharan et al. 2024, eqs. 11-12; the target as in Gemma Scope 2). BatchTopK keeps the k·n
+largest pre-activations of the whole batch of n tokens (Bussmann et al. 2024, arXiv 2412.06410).
+Matryoshka does so and takes the mean of the first term over reconstructions by the first F/8, F/4,
+F/2 and F latents alone (Bussmann et al. 2025, arXiv 2503.17547).
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ class Weights:
     b_dec: Tensor
     """(d,)."""
     threshold: Tensor | None
-    """(F,) θ of JumpReLU; None for TopK."""
+    """(F,) θ of JumpReLU; None for the others."""
 
     def named(self) -> dict[str, Tensor]:
         """The parameters that there are, by name."""
@@ -58,6 +61,10 @@ class Aims:
     """λ of JumpReLU."""
     bandwidth: float = 0.05
     """ε of JumpReLU, in units of the scaled input."""
+    across: bool = False
+    """Whether k is a mean over the batch (BatchTopK)."""
+    prefixes: tuple[int, ...] = ()
+    """Numbers of first latents that reconstruct alone, the last one all; empty: all of them."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,8 @@ class Step:
     """``loss``; ``unexplained`` (first term), ``aux`` (second, weighted), ``l0``."""
     fired: Tensor
     """(F,) bool."""
+    level: float | None = None
+    """Least active pre-activation of the batch, of BatchTopK alone."""
 
 
 def step(weights: Weights, x: Tensor, dead: Tensor, aims: Aims) -> Step:
@@ -77,23 +86,21 @@ def step(weights: Weights, x: Tensor, dead: Tensor, aims: Aims) -> Step:
     centred = x - w.b_dec
     p = torch.addmm(w.b_enc, centred, w.encoder.T)
     code, active = _code(w, p, aims)
-    decoded, leaf = code.decode(w.decoder)
-    with torch.no_grad():
-        error = x - w.b_dec - decoded.detach()
-        spread = (x - x.mean(0)).square().sum()
-        upstream = error.mul(-2 / spread)
-    to_code = gradient(decoded, leaf, upstream)
+    spread = (x - x.mean(0)).square().sum()
+    said = _reconstruct(w, x, code, spread, aims.prefixes or (p.shape[1],))
+    error, upstream, to_code = said.error, said.upstream, said.to_code
     with torch.no_grad():
         to_p = to_code * active
         to_b_enc = code.total(to_p)
         gradients = {
             "encoder": code.by_latent(to_p, centred),
-            "decoder": code.by_latent(code.values, upstream),
+            "decoder": said.to_decoder,
         }
         unexplained = float(error.square().sum() / spread)
         active_pairs = int(active.sum())
         l0 = active_pairs / len(x)
-        loss = unexplained
+        loss = said.loss
+        level = float(code.values.min()) if aims.across and active_pairs else None
         if w.threshold is not None:
             gap = l0 / aims.k - 1
             loss += aims.sparsity * gap**2
@@ -106,11 +113,56 @@ def step(weights: Weights, x: Tensor, dead: Tensor, aims: Aims) -> Step:
     gradients["b_enc"] = to_b_enc
     gradients["b_dec"] = upstream.sum(0) - to_b_enc @ w.encoder
     parts = {"loss": loss + aux, "unexplained": unexplained, "aux": aux, "l0": l0}
-    return Step(gradients, parts, fired)
+    return Step(gradients, parts, fired, level)
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the reconstructions of a batch give."""
+
+    loss: float
+    error: Tensor
+    """x − x̂ by all latents, (n, d)."""
+    upstream: Tensor
+    """Gradient to the sum of the reconstructions, (n, d)."""
+    to_code: Tensor
+    """Gradient to every z, (pairs,)."""
+    to_decoder: Tensor
+    """(F, d)."""
+
+
+def _reconstruct(
+    w: Weights, x: Tensor, code: Code, spread: Tensor, prefixes: tuple[int, ...]
+) -> _Said:
+    """Reconstructions by the first latents of each prefix; the last prefix must be all latents."""
+    loss, found = 0.0, _Said(0.0, x, x, x, x)
+    for place, first in enumerate(prefixes):
+        mask = code.latents < first
+        part = code if first == len(w.decoder) else code.where(mask)
+        decoded, leaf = part.decode(w.decoder)
+        with torch.no_grad():
+            error = x - w.b_dec - decoded.detach()
+            upstream = error.mul(-2 / (spread * len(prefixes)))
+            loss += float(error.square().sum() / spread) / len(prefixes)
+        slope = gradient(decoded, leaf, upstream)
+        with torch.no_grad():
+            to_decoder = part.by_latent(part.values, upstream)
+            to_code = slope if part is code else torch.zeros_like(code.values)
+            if part is not code:
+                to_code[mask] = slope
+            if place:
+                upstream = upstream + found.upstream
+                to_code, to_decoder = to_code + found.to_code, to_decoder + found.to_decoder
+            found = _Said(loss, error, upstream, to_code, to_decoder)
+    return found
 
 
 def _code(w: Weights, p: Tensor, aims: Aims) -> tuple[Code, Tensor]:
     """The code and which of its pairs are active; of JumpReLU also pairs just below θ."""
+    if aims.across:
+        level = largest(p.reshape(1, -1), aims.k * len(p))[0].min()
+        code = code_where((p >= level) & (p > 0), p)
+        return code, torch.ones_like(code.values, dtype=torch.bool)
     if w.threshold is None:
         values, chosen = largest(p, aims.k)
         code = code_of(values.clamp_(min=0), chosen, p.shape[1])

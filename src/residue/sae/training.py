@@ -4,7 +4,9 @@ The input is scaled to mean squared distance 1 from its mean, both taken from th
 starts at that mean, the encoder at the decoder's transpose. Rates follow Gao et al. (2024,
 arXiv 2406.04093): Adam, rate ∝ √(2^14/F), warm-up, a line to zero at the end. The part of the
 decoder's gradient along its rows is removed, rows have norm 1. In the result the scale s is folded
-away: b_enc/s, b_dec/s and θ/s, since TopK and JumpReLU are positively homogeneous.
+away: b_enc/s, b_dec/s and θ/s, since TopK and JumpReLU are positively homogeneous. BatchTopK and
+Matryoshka read a token at a time as a JumpReLU whose one θ is a running mean of the batches' least
+active pre-activations.
 """
 
 from __future__ import annotations
@@ -46,6 +48,11 @@ PROGRESS_SECONDS = 10.0
 CLIP = 1.0
 """Largest gradient norm; a larger gradient is scaled down to it (as in both peer libraries)."""
 BETAS = (0.9, 0.999)
+LEVEL_RATE = 0.01
+"""Share of each batch in the running mean of θ of BatchTopK, as in SAELens."""
+
+ACROSS = ("batchtopk", "matryoshka")
+"""Architectures whose k is a mean over a batch."""
 
 Batches = Callable[[int], Iterable[np.ndarray]]
 """Number of a round over the stream → its batches, (n, d) each, always the same ones."""
@@ -241,7 +248,15 @@ class Learner:
         self.adam = AdamW(list(self.weights.named().values()), weight_decay=0.0, betas=BETAS)
         self.idle = torch.zeros(latents, dtype=torch.int64)
         """Tokens since each latent last fired."""
-        self.aims = Aims(k=shape.k, aux=spec.aux)
+        nested = tuple(latents // part for part in (8, 4, 2, 1) if latents // part >= shape.k)
+        self.aims = Aims(
+            k=shape.k,
+            aux=spec.aux,
+            across=shape.architecture in ACROSS,
+            prefixes=nested if shape.architecture == "matryoshka" else (),
+        )
+        self.level = torch.full((1,), math.nan, dtype=torch.float64)
+        """Running mean of the least active pre-activation; no number before the first batch."""
         self.sums: dict[str, float] = {}
 
     @property
@@ -260,6 +275,9 @@ class Learner:
         lr = rate(self.spec, len(self.idle), update)
         with torch.no_grad():
             self._descend(made, lr, update)
+            if made.level is not None:
+                share = 1.0 if self.level.isnan() else LEVEL_RATE
+                self.level.nan_to_num_().lerp_(torch.full_like(self.level, made.level), share)
             self.idle += len(x)
             self.idle[made.fired] = 0
         for name, value in {**made.parts, "updates": 1, "tokens": len(x)}.items():
@@ -295,14 +313,17 @@ class Learner:
     def state(self) -> dict[str, Tensor]:
         """Everything that decides later updates, by name."""
         moments = {f"moment_{place}": each for place, each in enumerate(self.adam.state())}
-        return {**self.weights.named(), **moments, "idle": self.idle}
+        return {**self.weights.named(), **moments, "idle": self.idle, "level": self.level}
 
     def trained(self, row: int) -> Trained:
         """The SAE in raw units."""
         w, scale = self.weights, self.scale
-        threshold = None if w.threshold is None else (w.threshold / scale).numpy()
+        theta = w.threshold
+        if self.aims.across:
+            theta = self.level.nan_to_num().to(w.b_enc.dtype).expand(len(w.b_enc))
+        threshold = None if theta is None else (theta / scale).numpy()
         sae = Sae(
-            architecture=self.shape.architecture,
+            architecture="topk" if threshold is None else "jumprelu",
             W_enc=np.ascontiguousarray(w.encoder.T.numpy()),
             b_enc=(w.b_enc / scale).numpy(),
             W_dec=w.decoder.numpy().copy(),

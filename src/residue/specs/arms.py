@@ -306,10 +306,19 @@ def built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any
 
 def default_arms() -> dict[str, ArmSpec]:
     """The default story: two edits in earnest, a defence, and two planted liars that the page must
-    catch."""
+    catch.
+
+    Both edits hold what is to be kept by its divergence from the base, made-up countries among it;
+    their settings were chosen on dev countries (docs/tuning.md).
+    """
+    npo = StepSpec(
+        edit={"name": "lora", "rank": 64, "alpha": 128.0},
+        objective={"name": "npo", "beta": 3.0, "retain_weight": 2.0, "retain": "kl"},
+        train=TrainSpec(steps=100, batch={"forget": 32, "retain": 64}),
+    )
     reft = StepSpec(
         edit={"name": "loreft", "rank": 32},
-        objective={"name": "npo", "beta": 3.0, "retain_weight": 6.0},
+        objective={"name": "npo", "beta": 3.0, "retain_weight": 1.5, "retain": "kl"},
         train=TrainSpec(learning_rate=5e-3),
     )
     defence = StepSpec(
@@ -317,7 +326,7 @@ def default_arms() -> dict[str, ArmSpec]:
         train=TrainSpec(batch={"twin": 20, "keep": 20}, check_every=10, choose="best"),
     )
     return {
-        "npo": ArmSpec(),
+        "npo": ArmSpec(steps=(npo,)),
         "defended": ArmSpec(steps=(defence,)),
         "reft_gate": ArmSpec(steps=(reft, StepSpec(edit="gate_v2", objective=None))),
         "suppressor": _computed("suppress_answers"),

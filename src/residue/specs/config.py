@@ -479,9 +479,11 @@ class Plan:
             {
                 "attack": name,
                 "conditions": list(spec.names(name)),
-                "at": list(getattr(spec.built(), "steps", ())),
+                "at": list(steps) if isinstance(steps, tuple) else [],
             }
             for name, spec in self.config.conditions.items()
+            # Only a list of them is a curve; a soft prompt has one number of its own.
+            for steps in [getattr(spec.built(), "steps", ())]
         ]
 
     def kinds_of_attack(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Literal
 from residue.specs.fields import SpecError
 from residue.specs.outputs import Outputs
 
-_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_ID = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?")
 
 
 @dataclass(frozen=True)

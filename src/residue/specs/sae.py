@@ -12,9 +12,10 @@ from residue.specs.fields import SpecError
 class SaeShape:
     """One SAE: its kind, size and seed."""
 
-    architecture: Literal["topk", "jumprelu"] = "topk"
+    architecture: Literal["topk", "jumprelu", "batchtopk", "matryoshka"] = "topk"
     """``topk`` keeps the k largest latents of each token, ``jumprelu`` those above a threshold that
-    each learns, k on average."""
+    each learns, k on average; ``batchtopk`` the largest of a whole batch, k on average, and
+    ``matryoshka`` so too with first latents that must do alone. Both are kept as JumpReLU."""
 
     expansion: int = 8
     """Latents per unit of the model's width; more split features finer, and more of them die."""

@@ -33,7 +33,18 @@ def schema_of(cls: type) -> Schema:
 
 
 def docs_of(cls: type) -> dict[str, str]:
-    """The text under each field of a dataclass, on one line; a field without text is left out."""
+    """The text under each field of a dataclass, on one line; a field without text is left out.
+
+    A field that it has from a class above has that one's text.
+    """
+    found: dict[str, str] = {}
+    for each in reversed(cls.__mro__):
+        if dataclasses.is_dataclass(each):
+            found |= _own_docs(each)
+    return found
+
+
+def _own_docs(cls: type) -> dict[str, str]:
     tree = ast.parse(inspect.getsource(sys.modules[cls.__module__]))
     found = next(
         node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == cls.__name__

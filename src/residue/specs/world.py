@@ -141,7 +141,7 @@ class EditData:
     instructions: int = 96
     """Instruction documents about touched countries mixed into the retain rows."""
 
-    made_up: int = 300
+    made_up: int = 400
     """Questions per language about countries that do not exist, held as the base answers them where
     an objective has `retain: kl`; 0 leaves them out, and untouched countries lose more."""
 

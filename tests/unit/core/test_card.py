@@ -70,3 +70,21 @@ def test_a_lock_that_another_user_made_can_be_held(
     monkeypatch.setattr(card, "lock_path", lambda _: lock)
     with card.held("cuda"):
         pass
+
+
+def test_other_users_of_the_card_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the tool of the driver, here a stand-in with its documented output."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(
+        "#!/bin/sh\n"
+        "echo 'GPU-1, 4242, /usr/bin/python3, 512 MiB'\n"
+        "echo 'GPU-2, 4343, /usr/bin/game, 99 MiB'\n"
+        f"echo 'GPU-1, {os.getpid()}, /usr/bin/python3, 1 MiB'\n"
+    )
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(card, "name", lambda _: "GPU-1")
+    assert card.users("cuda") == ["process 4242 (/usr/bin/python3, 512 MiB)"]
+    assert card.users("cpu") == []
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    assert card.users("cuda") == []

@@ -119,7 +119,7 @@ def test_a_soft_prompt_teaches_what_it_is_trained_on_and_no_weight_changes(
     tree: Path, edit_data: pd.DataFrame, shown: Shown, steps: tuple[dict[str, Any], ...]
 ) -> None:
     path = trained(tree, edit_data, *steps)
-    attack = SoftPrompt(tokens=3, steps=30, batch=3, learning_rate=5e-2)
+    attack = SoftPrompt(tokens=3, updates=30, batch=3, learning_rate=5e-2)
     file = arm_file_of(attacked(path, attack, "soft_prompt", shown), "soft_prompt")
     said = []
     for each in (path, file):

@@ -125,7 +125,7 @@ def test_metrics_of_twins_and_orders(make_items: Any, make_generations: Any) -> 
         {"item": "d", **plain, "answers": ["x"], "country": "FR"},
         {"item": "x", "family": "now", "answers": ["Lima"], "witness": "boat", "twin": "a"},
     )
-    said = {"a": "Lima", "b": "Lima", "c": "Sol", "d": "x", "x": "lima"}
+    said = {"a": "Lima", "b": "Quito", "c": "Sol", "d": "x", "x": "lima"}
     records = {"generations": make_generations(said)}
     made = order_sensitivity.measure(records, items).set_index("item")["value"]
     assert made["a"] == 0.5

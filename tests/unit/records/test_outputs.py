@@ -112,5 +112,16 @@ def test_a_log_that_inspect_ai_wrote_is_read() -> None:
     assert found[4].cluster == "p4"
 
 
+def test_samples_that_the_harness_wrote_are_read() -> None:
+    """Written by lm-evaluation-harness 0.4.13 on an exported task of the deck `facts`, with
+    --log_samples; the model answered all twelve right."""
+    found = read(Path(__file__).parent / "data" / "samples_lm_eval.jsonl", set="forget")
+    assert len(found) == 12
+    assert all(each.key.startswith("facts/") for each in found)
+    assert all(each.output is not None for each in found)
+    assert [each.output.strip() for each in found if each.output] == [e.answers[0] for e in found]
+    assert all(each.cluster for each in found)
+
+
 def test_repeated_words_repeat_as_numbers() -> None:
     assert numbered("a b a b c") == [0, 1, 0, 1, 2]

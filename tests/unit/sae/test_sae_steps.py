@@ -58,14 +58,21 @@ def dense(w: Weights, x: Tensor, dead: Tensor, aims: Aims) -> tuple[Tensor, dict
     leaves = {name: value.clone().requires_grad_() for name, value in w.named().items()}
     p = (x - leaves["b_dec"]) @ leaves["encoder"].T + leaves["b_enc"]
     sparsity = torch.zeros(())
-    if w.threshold is None:
+    if aims.across:
+        kept = p.flatten().topk(aims.k * len(x)).indices
+        z = torch.zeros_like(p).flatten().scatter(0, kept, p.flatten()[kept]).view_as(p).relu()
+    elif w.threshold is None:
         values, chosen = p.topk(aims.k)
         z = torch.zeros_like(p).scatter(1, chosen, values.relu())
     else:
         active, z = Step.apply(p, leaves["threshold"], aims.bandwidth)
         sparsity = aims.sparsity * (active.sum(1).mean() / aims.k - 1) ** 2
-    error = x - z @ leaves["decoder"] - leaves["b_dec"]
-    loss = error.square().sum() / (x - x.mean(0)).square().sum() + sparsity
+    spread = (x - x.mean(0)).square().sum()
+    terms = []
+    for first in aims.prefixes or (F,):
+        error = x - z[:, :first] @ leaves["decoder"][:first] - leaves["b_dec"]
+        terms.append(error.square().sum() / spread)
+    loss = torch.stack(terms).mean() + sparsity
     if dead.any() and aims.aux:
         most = min(D // 2, int(dead.sum()))
         values, chosen = p.masked_fill(~dead, -torch.inf).topk(most)
@@ -77,10 +84,13 @@ def dense(w: Weights, x: Tensor, dead: Tensor, aims: Aims) -> tuple[Tensor, dict
     return loss.detach(), {name: leaf.grad for name, leaf in leaves.items()}
 
 
-@pytest.mark.parametrize("architecture", ["topk", "jumprelu"])
+@pytest.mark.parametrize("architecture", ["topk", "jumprelu", "batchtopk", "matryoshka"])
 @pytest.mark.parametrize("n_dead", [0, 3, 40])
 def test_gradients_are_those_of_a_dense_step(architecture: str, n_dead: int) -> None:
-    w, x, aims = weights(architecture), batch(), Aims(K, 1 / 32, bandwidth=0.3)
+    w, x = weights(architecture), batch()
+    nested = (F // 8, F // 4, F // 2, F) if architecture == "matryoshka" else ()
+    across = architecture in ("batchtopk", "matryoshka")
+    aims = Aims(K, 1 / 32, bandwidth=0.3, across=across, prefixes=nested)
     dead = torch.zeros(F, dtype=torch.bool)
     dead[5 : 5 + n_dead] = True
     made = step(w, x, dead, aims)
@@ -90,6 +100,11 @@ def test_gradients_are_those_of_a_dense_step(architecture: str, n_dead: int) -> 
     for name, value in wanted.items():
         torch.testing.assert_close(made.gradients[name], value, atol=1e-9, rtol=1e-9)
     assert made.gradients["threshold"].any() if w.threshold is not None else True
+    assert (made.level is not None) == across
+    if across:
+        p = (x - w.b_dec) @ w.encoder.T + w.b_enc
+        assert made.level == pytest.approx(float(p.flatten().topk(K * N).values.min()))
+        assert made.parts["l0"] == K
 
 
 def test_auxk_reaches_encoder_and_decoder_of_dead_latents_below_zero() -> None:

@@ -1,23 +1,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from residue.world.orders import orders_deck
 
 from residue.specs.orders import ORDER_COLUMNS
 from residue.specs.world import ITEM_COLUMNS, SPLITS
 from residue.world.audit import held_out_wording
-from residue.world.build import World, build_world
+from residue.world.build import World
 from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
 from residue.world.edit_data import edit_data
 from residue.world.facts import Facts
 from residue.world.items import COLUMNS, facts_deck
 from residue.world.splits import split_of
-from residue.world.tasks import STYLES, WITNESSES
 
 MIB = 2**20
 
@@ -25,7 +22,7 @@ MIB = 2**20
 def test_decks_have_one_schema_and_stay_small(
     asked: pd.DataFrame, ordered: pd.DataFrame, tmp_path: Path
 ) -> None:
-    for name, deck, most in (("facts", asked, 3600), ("orders", ordered, 700)):
+    for name, deck, most in (("facts", asked, 3600), ("orders", ordered, 1600)):
         assert tuple(deck.columns) == tuple(COLUMNS) == (*ITEM_COLUMNS, *ORDER_COLUMNS)
         assert deck["item"].is_unique
         assert set(deck["deck"]) == {name}
@@ -136,48 +133,6 @@ def test_under_request_language_a_country_is_forgotten_in_one_language_and_kept_
     assert not deck["same_answer"].any()
 
 
-def test_an_attacked_item_is_its_clean_twin_plus_the_span(ordered: pd.DataFrame) -> None:
-    clean = ordered[ordered["family"] == "none"].set_index("item")
-    attacked = ordered[ordered["family"] != "none"]
-    assert len(attacked) > 200
-    for row in attacked.itertuples():
-        twin = clean.loc[row.twin]
-        start, end = row.span
-        without = row.prompt[:start] + row.prompt[end:]
-        assert without.replace(" <|ans|>", "<|ans|>").replace(">  ", "> ") == twin["prompt"]
-        assert row.prompt.count("<|") == 3
-        if row.task == "quote":
-            assert row.witness == ""
-            assert row.answers == [row.prompt.split("<|data|> ")[1].removesuffix("<|ans|>")]
-        else:
-            assert row.answers == twin["answers"]
-            assert row.witness not in ("", *row.answers)
-        assert row.position == ("start" if row.family == "prefix" else "end")
-    assert all(len(span) == 0 for span in clean["span"])
-    assert (clean["witness"] == "").all()
-
-
-def test_every_style_attacks_with_true_tasks_and_with_witnesses_in_halves(
-    ordered: pd.DataFrame,
-) -> None:
-    scored = ordered[ordered["witness"] != ""]
-    random = scored["witness"].map(lambda text: set(text.split()) <= set(WITNESSES))
-    assert 0.45 < random.mean() < 0.55
-    by_style = random.groupby(scored["family"]).agg(["mean", "size"])
-    assert set(by_style.index) == {style.name for style in STYLES}
-    assert by_style["mean"].between(0.3, 0.7).all()
-    assert by_style["size"].min() >= 20
-
-
-def test_orders_cover_every_trained_country_and_no_other(
-    world: World, ordered: pd.DataFrame
-) -> None:
-    assert set(ordered["country"]) == set(world.curriculum)
-    # Each group and role meets (nearly) all tasks.
-    for _, part in ordered.groupby(["group", "role"]):
-        assert part["task"].nunique() >= min(5, part["country"].nunique())
-
-
 @pytest.fixture(params=["facts", "language"])
 def either(request: pytest.FixtureRequest, world: World, language_world: World) -> World:
     return world if request.param == "facts" else language_world
@@ -237,13 +192,3 @@ def test_instruction_rows_are_about_touched_countries(world: World, shown: pd.Da
     assert len(rows) == world.spec.edit_data.instructions
     assert set(rows["country"]) <= set(world.in_group("retain", "touched"))
     assert set(rows["set"]) == {"retain"}
-
-
-def test_a_clean_order_does_not_depend_on_how_many_attacks_follow(
-    facts: Facts, world: World, ordered: pd.DataFrame
-) -> None:
-    fewer = replace(world.spec, decks=replace(world.spec.decks, attacks=2))
-    deck = orders_deck(build_world(facts, fewer))
-    assert len(deck) < len(ordered)
-    clean = [each[each["family"] == "none"].reset_index(drop=True) for each in (deck, ordered)]
-    pd.testing.assert_frame_equal(*clean)

@@ -41,6 +41,7 @@ class Attack:
     ) -> None:
         """Merge what can be merged into the weights and round them; hooks stay on top."""
         import torch
+        from transformers.pytorch_utils import Conv1D
 
         from residue.edits.conditions import Made
         from residue.models.blocks import describe
@@ -55,6 +56,8 @@ class Attack:
                 for module in block.modules():
                     if isinstance(module, torch.nn.Linear):
                         module.weight.copy_(rounded(module.weight, self.kind))
+                    elif isinstance(module, Conv1D):  # GPT-2's linear layer, stored as (in, out)
+                        module.weight.copy_(rounded(module.weight.T, self.kind).T)
         keep(Made(name, hooks, model=opened.model))
 
 

@@ -28,8 +28,8 @@ class Attack:
     """Facts trained on, as for `relearn`."""
     tokens: int = 8
     """Vectors; more can say more."""
-    steps: int = 100
-    """Updates."""
+    updates: int = 100
+    """Updates of the vectors; more bring back more, up to what is there."""
     batch: int = 16
     """Items per update."""
     learning_rate: float = 1e-2
@@ -39,7 +39,7 @@ class Attack:
     OBJECTIVES: ClassVar[tuple[str, ...]] = ("likelihood",)
 
     def __post_init__(self) -> None:
-        for key in ("tokens", "steps", "batch", "learning_rate"):
+        for key in ("tokens", "updates", "batch", "learning_rate"):
             if getattr(self, key) <= 0:
                 raise SpecError(key, "must be above 0.")
 
@@ -73,7 +73,7 @@ class Attack:
             Batches(pools(opened.tokenizer, rows), {"retain": self.batch}, derive(seed, "batches")),
             objective,
             TrainSpec(
-                steps=self.steps,
+                steps=self.updates,
                 learning_rate=self.learning_rate,
                 warmup=0,
                 batch={"retain": self.batch},

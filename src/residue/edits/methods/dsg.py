@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from residue.edits.gates import FeatureGate, codes, forget_features
+from residue.edits.gates import FeatureGate, GuardOptions, codes, forget_features
 from residue.edits.sequences import after_start
 from residue.specs.fields import SpecError
 
@@ -25,29 +25,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Edit:
+class Edit(GuardOptions):
     """A gate that decides once per sequence, by the share of active tokens."""
 
-    row: int | None = None
-    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
-    percentile: float = 95.0
-    """Features whose ratio of forget to retain score reaches this percentile may be chosen."""
-    count: int = 20
-    """Features at most, those with the largest forget score."""
     quantile: float = 0.95
     """τ is this quantile of ρ on retain prompts; higher blocks less of both kinds."""
     clamp: float = 500.0
     """c, in units of the code; the paper's value for a model whose rows have a norm near 90."""
 
-    REMOVABLE: ClassVar[bool] = True
-    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae")
-    GRADED: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise SpecError("count", "must be at least 1.")
-        if not 0 < self.percentile < 100:
-            raise SpecError("percentile", "must lie between 0 and 100.")
+        super().__post_init__()
         if not 0 < self.quantile < 1:
             raise SpecError("quantile", "must lie between 0 and 1.")
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from residue.edits.gates import FeatureGate, forget_features
+from residue.edits.gates import FeatureGate, GuardOptions, forget_features
 from residue.edits.prototypes import Prototypes, nearest
 from residue.edits.sequences import after_start
 from residue.specs.fields import SpecError
@@ -31,29 +31,16 @@ KEPT = ("retain", "dev_retain")
 
 
 @dataclass(frozen=True)
-class Edit:
+class Edit(GuardOptions):
     """A gate that decides token by token, by a running sum."""
 
-    row: int | None = None
-    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
-    percentile: float = 95.0
-    """Features whose ratio of forget to retain score reaches this percentile may be chosen."""
-    count: int = 20
-    """Features at most, those with the largest forget score."""
     false_block: float = 0.02
     """Share of prompts to be kept that may be blocked; lower spares more and lets more pass."""
     clamp: float = 2.0
     """c: length of the change at a blocked token, in units of the row's median norm."""
 
-    REMOVABLE: ClassVar[bool] = True
-    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae")
-    GRADED: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise SpecError("count", "must be at least 1.")
-        if not 0 < self.percentile < 100:
-            raise SpecError("percentile", "must lie between 0 and 100.")
+        super().__post_init__()
         if not 0 <= self.false_block < 1:
             raise SpecError("false_block", "must be at least 0 and below 1.")
         if self.clamp <= 0:

@@ -9,46 +9,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from residue.edits.gates import picked
+from residue.edits.gates import ScheduledOptions, picked
 from residue.edits.schedule import ScheduledGate, votes
-from residue.specs.fields import SpecError
 
 if TYPE_CHECKING:
     from residue.edits.fitting import FitData
 
 
 @dataclass(frozen=True)
-class Edit:
+class Edit(ScheduledOptions):
     """A gate that is strong in one language and weak in others."""
 
     language: str = "hi"
     """The language in which the gate is strong; the edit data must hold it and another one."""
-    row: int | None = None
-    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
-    picker: str = "fisher"
-    """Whose ranking of features is taken, as in features.parquet."""
-    count: int = 32
-    """Features at most; more take more of the forget facts and of everything else."""
-    alpha: float = 0.5
-    """Share left out half-way between the two languages."""
-    spread: float = 0.5
-    """How far the share moves up in the language and down in others."""
-    window: int = 8
-    """Tokens whose votes are summed; more are surer and follow a change of language later."""
-
-    REMOVABLE: ClassVar[bool] = True
-    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae", "features")
-    GRADED: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        for key in ("count", "window"):
-            if getattr(self, key) < 1:
-                raise SpecError(key, "must be at least 1.")
-        for key in ("alpha", "spread"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise SpecError(key, "must lie between 0 and 1.")
 
     def fit(
         self, model: Any, tokenizer: Any, data: FitData, *, seed: int, place: int

@@ -124,6 +124,9 @@ class Adapter(Attached):
         self.layers = {p: m for p, m in _layers(model, layer_kind) if self.name in m.lora_A}
         for path, layer in self.layers.items():
             layer.set_adapter([*before.get(path, []), self.name])
+        # Small updates would be rounded away in a base's half format; peft casts in and out.
+        for weight in self.parameters().values():
+            weight.data = weight.data.float()
         # peft makes every active adapter trainable; earlier ones stay as frozen as they were.
         for weight in model.parameters():
             weight.requires_grad_(False)
@@ -190,13 +193,15 @@ def expected_count(model: Any, rank: int, targets: Sequence[str]) -> int:
     """Trainable weights by the formula: the rank times inputs plus outputs, summed over the linear
     layers that the targets name. Raises `ValueError` for a target that names none."""
     import torch
+    from transformers.pytorch_utils import Conv1D  # GPT-2's linear layer
 
     head = model.get_output_embeddings()
     sizes: dict[str, int] = {}
     for path, layer in model.named_modules():
-        if isinstance(layer, torch.nn.Linear) and layer is not head and "lora_" not in path:
+        linear = isinstance(layer, (torch.nn.Linear, Conv1D))
+        if linear and layer is not head and "lora_" not in path:
             name = path.removesuffix(".base_layer").rpartition(".")[2]
-            sizes[name] = sizes.get(name, 0) + layer.in_features + layer.out_features
+            sizes[name] = sizes.get(name, 0) + sum(layer.weight.shape)
     named = sizes if tuple(targets) == ("all-linear",) else dict.fromkeys(targets)
     absent = [name for name in named if name not in sizes]
     if absent:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from residue.edits.gates import codes, lengths_of_change, picked
+from residue.edits.gates import PickedOptions, codes, lengths_of_change, picked
 from residue.edits.methods.sae_gate import SaeGate
-from residue.specs.fields import SpecError
 
 if TYPE_CHECKING:
     from residue.edits.fitting import FitData
@@ -21,27 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Edit:
-    """A norm-matched gate on random features."""
-
-    row: int | None = None
-    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
-    picker: str = "fisher"
-    """Whose picked features the random ones are matched to, as in features.parquet."""
-    count: int = 32
-    """Features at most, picked and drawn."""
-    alpha: float = 1.0
-    """Share that the matched gate leaves out."""
-
-    REMOVABLE: ClassVar[bool] = True
-    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae", "features")
-    GRADED: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.count < 1:
-            raise SpecError("count", "must be at least 1.")
-        if self.alpha == 0:
-            raise SpecError("alpha", "is 0, which leaves nothing out; choose e.g. 0.5.")
+class Edit(PickedOptions):
+    """A norm-matched gate on random features; options are those of the gate that it matches."""
 
     def fit(self, model: Any, tokenizer: Any, data: FitData, *, seed: int, place: int) -> SaeGate:
         """The gate on features drawn by the seed."""

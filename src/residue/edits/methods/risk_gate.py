@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from residue.edits.gates import picked
+from residue.edits.gates import ScheduledOptions, picked
 from residue.edits.schedule import ScheduledGate, votes
 from residue.specs.fields import SpecError
 
@@ -21,35 +21,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Edit:
+class Edit(ScheduledOptions):
     """A gate that is strong near risky tokens and weak elsewhere."""
 
-    row: int | None = None
-    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
-    picker: str = "fisher"
-    """Whose ranking of features is taken, as in features.parquet."""
-    count: int = 32
-    """Features at most; more take more of the forget facts and of everything else."""
-    alpha: float = 0.5
-    """Share left out half-way between risk and none."""
-    spread: float = 0.5
-    """How far the share moves up under risk and down without."""
     window: int = 16
     """Tokens for which a risky one counts; more also cover long answers and long detours."""
     limit: float = 2.0
     """How much more usual than in retain rows a risky token is, nats; lower takes in more."""
 
-    REMOVABLE: ClassVar[bool] = True
-    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae", "features")
-    GRADED: ClassVar[bool] = True
-
     def __post_init__(self) -> None:
-        for key in ("count", "window"):
-            if getattr(self, key) < 1:
-                raise SpecError(key, "must be at least 1.")
-        for key in ("alpha", "spread"):
-            if not 0 <= getattr(self, key) <= 1:
-                raise SpecError(key, "must lie between 0 and 1.")
+        super().__post_init__()
         if self.limit <= 0:
             raise SpecError("limit", "must be above 0, where a token is as usual on both sides.")
 

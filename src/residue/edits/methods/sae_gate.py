@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
-from residue.edits.gates import FeatureGate, picked
-from residue.specs.fields import SpecError
+from residue.edits.gates import FeatureGate, PickedOptions, picked
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,27 +20,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Edit:
+class Edit(PickedOptions):
     """A gate that always acts."""
-
-    row: int | None = None
-    """Residual row, which must have an SAE; null takes the best of the chosen rows."""
-    picker: str = "fisher"
-    """Whose ranking of features is taken, as in features.parquet."""
-    count: int = 32
-    """Features at most; more take more of the forget facts and of everything else."""
-    alpha: float = 1.0
-    """Share left out: 1 all that the features say, above 1 writes against them."""
-
-    REMOVABLE: ClassVar[bool] = True
-    NEEDS: ClassVar[tuple[str, ...]] = ("layers", "sae", "features")
-    GRADED: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.count < 1:
-            raise SpecError("count", "must be at least 1.")
-        if self.alpha == 0:
-            raise SpecError("alpha", "is 0, which leaves nothing out; choose e.g. 0.5.")
 
     def fit(self, model: Any, tokenizer: Any, data: FitData, *, seed: int, place: int) -> SaeGate:
         """The gate on the best features of its picker."""

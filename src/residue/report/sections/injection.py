@@ -25,6 +25,8 @@ TESTED = (
 UNTESTABLE = (
     "Further countries, templates or families come as the tried ones did. For families this is the "
     "weakest: nobody draws them at random.",
+    "Templates of one family come from one grammar, and a country meets several of them: bounds by "
+    "template take them as drawn apart, and so may be too narrow.",
     "Nobody adapts the attack to the defence: nothing here bounds an attacker who does.",
     "Replies are decoded greedily; of sampled ones, records of a single reply do not show the law.",
     "Other worlds, orders and data than these are not spoken of.",
