@@ -25,7 +25,7 @@ from scipy import optimize, special
 from residue.cli import refresh
 from residue.report.claims import claims
 from residue.specs.claims import ClaimSpec
-from residue.specs.config import read_config
+from residue.specs.plan import read_config
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.estimands import table_intervals
 from residue.stats.tables import Table

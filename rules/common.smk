@@ -9,7 +9,8 @@ from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
-from residue.specs.config import UNEDITED, Plan, read_config
+from residue.specs.config import UNEDITED
+from residue.specs.plan import Plan, read_config
 from residue.specs import fields
 from residue.specs.fields import SpecError
 from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from tests.workflow.graph import snakemake
 
 DRILL = ("--configfile", "config/drill.yaml")
 OUT = Path("results/drill")
+TOLD = re.compile(rb'<section id="(setting|checklist)".*?</section>', re.DOTALL)
 
 
 def tables(project: Path) -> dict[str, bytes]:

@@ -23,9 +23,9 @@ from residue.records.outputs.tables import spoken
 from residue.report.claims import claims
 from residue.report.estimates import estimates
 from residue.specs.claims import ClaimSpec, EstimandSpec
-from residue.specs.config import read_config
 from residue.specs.fields import listed, plain
 from residue.specs.outputs import Outputs
+from residue.specs.plan import read_config
 from residue.specs.statistics import StatisticsSpec
 from tests import outputs_files as made
 

@@ -12,7 +12,7 @@ import pytest
 
 from residue.core import provenance
 from residue.specs.claims import default_claims, default_estimands
-from residue.specs.config import Plan, read_config
+from residue.specs.plan import Plan, read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 ARMS = ("base", "oracle", "npo")

@@ -86,7 +86,7 @@ def test_specs_and_method_options_import_without_torch() -> None:
         "from residue.core import methods\n"
         "for folder in ('edits.objectives',):\n"
         "    for name in methods.names(folder): methods.load(folder, name)\n"
-        "from residue.specs.config import read_config\n"
+        "from residue.specs.plan import read_config\n"
         "read_config({})\n"
         "heavy = {'torch', 'pandas', 'numpy', 'scipy', 'transformers', 'peft'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -30,7 +30,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from residue.specs.config import Config, read_config
+from residue.specs.config import Config
+from residue.specs.plan import read_config
 from residue.specs.schema import schema_of
 from residue.stats.attainability import attainable_margin
 from tests.workflow.documents import (

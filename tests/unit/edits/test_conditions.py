@@ -26,8 +26,8 @@ from residue.models.loading import load_model
 from residue.specs import fields
 from residue.specs.arms import ArmSpec
 from residue.specs.conditions import ConditionSpec
-from residue.specs.config import read_config
 from residue.specs.fields import SpecError
+from residue.specs.plan import read_config
 
 ITEMS = [Example("a", (1, 5, 6, 7, 8, 2), 3), Example("b", (1, 9, 10, 2), 2)]
 TRAIN = {"steps": 3, "warmup": 1, "learning_rate": 2e-2, "batch": {"forget": 4, "retain": 5}}

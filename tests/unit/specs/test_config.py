@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from residue.specs.config import read_config
 from residue.specs.fields import SpecError, load
+from residue.specs.plan import read_config
 from residue.specs.world import WorldSpec
 
 

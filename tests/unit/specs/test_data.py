@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from residue.specs.claims import default_claims
-from residue.specs.config import read_config
 from residue.specs.fields import SpecError
+from residue.specs.plan import read_config
 
 pytestmark = pytest.mark.usefixtures("brought")
 

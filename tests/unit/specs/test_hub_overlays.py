@@ -8,8 +8,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from residue.specs.config import Config, read_config
+from residue.specs.config import Config
 from residue.specs.fields import SpecError
+from residue.specs.plan import read_config
 from residue.specs.schema import schema_of
 
 FOLDER = Path(__file__).resolve().parents[3] / "config" / "models"

@@ -22,8 +22,9 @@ from residue.core import methods
 from residue.specs import reference
 from residue.specs.arms import StepSpec
 from residue.specs.conditions import ConditionSpec
-from residue.specs.config import Config, read_config
+from residue.specs.config import Config
 from residue.specs.fields import SpecError, default_of, load, plain
+from residue.specs.plan import read_config
 from residue.specs.schema import docs_of, mark_of, options_of, schema_of, typed_fields
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from residue.specs.config import read_config
 from residue.specs.fields import SpecError
+from residue.specs.plan import read_config
 from residue.specs.sae import SaeShape, SaeSpec
 
 

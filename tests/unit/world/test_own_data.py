@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from residue.specs.config import read_config
 from residue.specs.data import Columns, DataSpec, Source
+from residue.specs.plan import read_config
 from residue.world.audit import AuditError, audit
 from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
 from residue.world.items import COLUMNS

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from residue.specs.config import read_config
 from residue.specs.data import DataSpec
 from residue.specs.fields import SpecError, load
 from residue.specs.own_orders import KEYS, OrderSource
+from residue.specs.plan import read_config
 from residue.world.items import COLUMNS
 from residue.world.jsonl import DataError
 from residue.world.own_order_forms import inserted
