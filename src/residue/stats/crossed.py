@@ -17,10 +17,13 @@ from residue.stats.bounded import bounded_mean
 from residue.stats.intervals import Floats, Interval, check_level, t_quantile
 
 FEW = 4
-"""Up to this many deviating clusters, counted as if of equal size, the exact bound holds ..."""
+"""Up to this many deviating clusters the exact bound holds in full ..."""
 
 ENOUGH = 8
 """... and from this many on the spread of the data is trusted; between them the ends glide."""
+
+LIKE_FEW, LIKE_ENOUGH = 2.0, 5.0
+"""The same for how many clusters of equal size would spread as much; both counts must suffice."""
 
 SOUND = 1.0
 """Up to this half-width on the logit scale that scale is trusted for the ends, from twice it on no
@@ -176,11 +179,12 @@ def guarded(
 
     With bounds, the ends of the exact bound on clusters (`bounded_mean`), joined with the seeds'
     part by the root of squares (Zou and Donner 2008), hold in full up to `FEW` deviating clusters
-    and fade out until `ENOUGH`, counted as `deviating` counts them. At zero deviations of n
-    clusters in [0, 1] that is Clopper-Pearson, 1 - tail^(1/n); since raising a value raises both
-    ends, one deviating cluster never supports a claim that none would not. Without bounds nothing
-    limits an unseen cluster: both ends are infinite while few clusters leave a shared value. Ends
-    are clipped to the bounds; the method says which of them the exact bound made.
+    and fade out until `ENOUGH`, and so by the variance that rests on each (`LIKE_FEW`,
+    `LIKE_ENOUGH`). At zero deviations of n clusters in [0, 1] that is Clopper-Pearson, 1 -
+    tail^(1/n); since raising a value raises both ends, one deviating cluster never supports a claim
+    that none would not. Without bounds nothing limits an unseen cluster: both ends are infinite
+    while few clusters leave a shared value. Ends are clipped to the bounds; the method says which
+    of them the exact bound made.
     """
     count, like, shared = deviating(totals, weights)
     if bounds is None:
@@ -188,7 +192,9 @@ def guarded(
             method = f"no bound: {count} of {plain.n} clusters deviate and values are unbounded"
             return replace(plain, low=-math.inf, high=math.inf, method=method, df=None)
         return plain
-    trust = min(max((like - FEW) / (ENOUGH - FEW), 0.0), 1.0)
+    heads = (count - FEW) / (ENOUGH - FEW)
+    sizes = (like - LIKE_FEW) / (LIKE_ENOUGH - LIKE_FEW)
+    trust = min(max(min(heads, sizes), 0.0), 1.0)
     inner = max(plain.low, bounds[0]), min(plain.high, bounds[1])
     if trust == 1.0:
         return replace(plain, low=inner[0], high=inner[1])

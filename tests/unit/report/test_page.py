@@ -249,7 +249,7 @@ def test_ratio_is_centred_on_one_and_its_margin_is_a_factor() -> None:
     )
     page = Page(claims, estimate_table(), default_estimands(), default_claims())
     html = build(page, ReportSpec(sections=("scorecard",)))
-    assert "×÷1.2 of oracle" in html
+    assert "×÷1.2 of the oracle" in html
     zero, left = re.search(r'"zero" x1="([\d.]+)"', html), re.search(r'"span" x1="([\d.]+)"', html)
     assert zero is not None
     assert left is not None
