@@ -1,11 +1,8 @@
 """Decide what the tests of every arm say, and hand what they measured to the estimands."""
 
-import pandas as pd
-
 from residue import stage
-from residue.core.artifacts import read_parquet, read_parquets
-from residue.measure.lines import COLUMNS
-from residue.measure.table import MEASUREMENTS, joined, measure_all
+from residue.core.artifacts import joined, read_parquet, read_parquets
+from residue.measure.table import measure_all, nothing
 from residue.report.order_tests import order_tests
 from residue.report.tests import Facts, fact_tests, hidden_rows, with_multiplicity
 from residue.specs.statistics import StatisticsSpec
@@ -37,8 +34,7 @@ with stage.open() as job:
             measured.append(run)
         countries = dict(zip(orders["item"], orders["country"], strict=True))
         rows = read_parquets(job.inputs("orders"))
-        parts.append(order_tests(pd.concat(twins), rows, countries, spec, statistics))
-    whole = pd.concat([part for part in parts if len(part)], ignore_index=True)
+        parts.append(order_tests(joined(twins), rows, countries, spec, statistics))
+    whole = joined(part for part in parts if len(part))
     job.write_parquet("tests", with_multiplicity(whole))
-    none = pd.DataFrame(columns=[*MEASUREMENTS[:5], *COLUMNS])
-    job.write_parquet("measurements", joined(measured) if measured else none)
+    job.write_parquet("measurements", joined(measured) if measured else nothing())

@@ -1,10 +1,8 @@
 """Try the metrics themselves: on bases, oracles, liars, and under attack."""
 
-import pandas as pd
-
 from residue import stage
 from residue.core.artifacts import read_parquets
-from residue.report.meta import meta_table
+from residue.report.meta import meta_table, read_published
 from residue.specs.meta import MetaSpec
 from residue.specs.statistics import StatisticsSpec
 
@@ -16,7 +14,7 @@ with stage.open() as job:
         read_parquets(job.inputs("decks")),
         read_parquets(job.inputs("known")),
         job.part("attacks"),
-        pd.read_csv(job.input("published"), sep="\t"),
+        read_published(job.input("published")),
         job.spec("meta", MetaSpec),
         job.spec("statistics", StatisticsSpec),
     )

@@ -1,11 +1,9 @@
 """Search one arm's rows for what depends on what: a picture, from which no claim is made."""
 
-import pandas as pd
-
 from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.records.store import RowsFile, read_generations
-from residue.representation.causal_picture import COLUMNS, design_of, picture
+from residue.representation.causal_picture import as_table, design_of, picture
 from residue.specs.tests import GraphSpec
 
 with stage.open() as job:
@@ -17,4 +15,4 @@ with stage.open() as job:
     for row in spec.rows or (last // 2, last):
         keys = {"arm": job.wildcard("arm"), "pair": 0, "seed": job.part("seed"), "row": row}
         lines += picture(design, *file.read(row, "last"), spec, keys=keys)
-    job.write_parquet("graph", pd.DataFrame(lines, columns=list(COLUMNS)).astype({"row": "int32"}))
+    job.write_parquet("graph", as_table(lines))

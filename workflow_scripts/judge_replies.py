@@ -1,9 +1,7 @@
 """Try the judge of outcomes on labelled replies, and choose replies for people to read."""
 
-import pandas as pd
-
 from residue import stage
-from residue.core.artifacts import read_parquet
+from residue.core.artifacts import joined, read_parquet
 from residue.measure.references import tried
 from residue.records.store import read_generations
 from residue.report.escapes import escapes
@@ -19,4 +17,4 @@ with stage.open() as job:
     ]
     statistics = job.spec("statistics", StatisticsSpec)
     job.write_parquet("judge", confusion(tried(job.input("references"), deck), statistics))
-    job.write_parquet("escapes", pd.concat(shown, ignore_index=True))
+    job.write_parquet("escapes", joined(shown))

@@ -1,9 +1,9 @@
 """Make one arm's measurements of the lens deck from its lens table, the base's and the oracle's."""
 
 from residue import stage
-from residue.core.artifacts import read_parquet
+from residue.core.artifacts import joined, read_parquet
 from residue.lens.compared import read_runs
-from residue.measure.table import joined, measure_all
+from residue.measure.table import measure_all
 
 with stage.open() as job:
     own, base = read_parquet(job.input("own")), read_parquet(job.input("base"))

@@ -1,12 +1,10 @@
 """Test, row by row, whether one arm's rows still hold the forget facts, and tell hidden orders."""
 
-import pandas as pd
-
 from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.models.head import Head
 from residue.records.store import read_tokens
-from residue.representation.order_rows import COLUMNS, order_rows, pairs_of
+from residue.representation.order_rows import order_rows, order_table, pairs_of
 from residue.representation.readouts import facts_of
 from residue.representation.row_tests import as_tables, groups_of, run_tests
 from residue.specs.tests import IndependenceSpec
@@ -37,6 +35,4 @@ with stage.open() as job:
         pairs = pairs_of(read_parquet(path))
         for (pair, seed), rows in zip(runs, job.inputs("order_rows"), strict=True):
             orders += order_rows(rows, pairs, arm=arm, pair=pair, seed=seed)
-    job.write_parquet(
-        "orders", pd.DataFrame(orders, columns=list(COLUMNS)).astype({"row": "int32"})
-    )
+    job.write_parquet("orders", order_table(orders))

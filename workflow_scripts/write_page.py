@@ -1,6 +1,7 @@
 """Write the page: one file that opens offline."""
 
-from residue import account, stage
+from residue import stage
+from residue.account import jobs_behind
 from residue.core.artifacts import read_json, read_parquet
 from residue.report.page import INSTRUMENT_CHECK, Page, build, metric_titles
 from residue.report.setting import links, own_setting, setting
@@ -30,7 +31,7 @@ with stage.open() as job:
         **tables,
         relearning=read_parquet(relearning[0]) if relearning else None,
         # The one place that shows what is volatile; it stands in the manifests alone.
-        jobs=account.jobs_behind([job.input("claims"), *recovery, *depth, *relearning, *figures]),
+        jobs=jobs_behind([job.input("claims"), *recovery, *depth, *relearning, *figures]),
         requested=tuple(world["requested_languages"]),
         metrics=metric_titles(estimates["metric"]),
         facts=own_setting(countries, audit, read_parquet(faults[0]), arch, world)

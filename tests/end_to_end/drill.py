@@ -20,18 +20,21 @@ TOLD = re.compile(rb'<section id="(setting|checklist)".*?</section>', re.DOTALL)
 
 
 def tables(project: Path) -> dict[str, bytes]:
-    """Every file under a final name but logs, benchmarks, manifests and the page that quotes
-    manifests: they tell times."""
+    """Every file under a final name but logs, benchmarks and manifests, which tell times; the page
+    without the sections that quote manifests."""
     out = project / OUT
     skipped = {"logs", "benchmarks", ".state"}
-    return {
+    found = {
         str(path.relative_to(out)): path.read_bytes()
         for path in sorted(out.rglob("*"))
         if path.is_file()
         and path.relative_to(out).parts[0] not in skipped
         and not path.name.endswith(".manifest.json")
-        and path.name != "index.html"
         and not any(part.startswith(".") for part in path.relative_to(out).parts)
+    }
+    return {
+        name: TOLD.sub(b"", whole) if name.endswith(".html") else whole
+        for name, whole in found.items()
     }
 
 

@@ -27,7 +27,7 @@ OUTPUTS = {
     "audit_world": {"audit": "audit.parquet"},
     "audit_orders": {"leaks": "order_leaks.parquet", "shortcuts": "order_shortcuts.parquet"},
     "estimate": {"estimates": "estimates.parquet"},
-    "decide_claims": {"claims": "claims.parquet"},
+    "decide_claims": {"claims": "claims.parquet", "markdown": "claims.md", "latex": "claims.tex"},
     "estimate_depth": {"depth": "depth.parquet"},
     "draw_depth": {"figure": "depth_final_norm.svg"},
     "draw_figures": {"tradeoff": "tradeoff.svg", "by_language": "by_language.svg",
@@ -95,6 +95,8 @@ def spec(plan: Plan) -> str:
         "own": False,
         "depth": plan.compared(),
         "judged": plan.judged(),
+        "headlines": [],
+        "defences": plan.defences(),
         "order_items": plan.section("orders")["items"],
         "defence": plan.section("orders")["defence"],
     }

@@ -51,9 +51,14 @@ def read_parquet(
 
 def read_parquets(paths: Iterable[str | os.PathLike[str]]) -> pd.DataFrame:
     """Read tables of one form as one table, in the order given."""
+    return joined(read_parquet(path) for path in paths)
+
+
+def joined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of one form as one table, in the order given."""
     import pandas as pd
 
-    return pd.concat([read_parquet(path) for path in paths], ignore_index=True)
+    return pd.concat(list(tables), ignore_index=True)
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

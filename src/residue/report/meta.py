@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,11 @@ COLUMNS = (
     "n_items", "n_clusters", "n_models", "verdict", "method", "note",
 )  # fmt: skip
 UNMEASURED = "not measured under attack; add it to stress.metrics"
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Others' scores of metrics, as `data/published_metric_scores.tsv` holds them."""
+    return pd.read_csv(path, sep="\t")
 
 
 def meta_table(

@@ -78,6 +78,13 @@ def design_of(items: pd.DataFrame, said: pd.DataFrame) -> Design:
     )
 
 
+def as_table(lines: list[dict[str, Any]]) -> pd.DataFrame:
+    """Lines of `picture` as a table."""
+    import pandas as pd
+
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"row": "int32"})
+
+
 def picture(
     design: Design, names: Sequence[str], vectors: Floats, spec: GraphSpec, *, keys: dict[str, Any]
 ) -> list[dict[str, Any]]:

@@ -34,6 +34,13 @@ def pairs_of(items: pd.DataFrame) -> pd.DataFrame:
     return made[["country", "clean", "attacked"]].reset_index(drop=True)
 
 
+def order_table(lines: list[dict[str, Any]]) -> pd.DataFrame:
+    """Lines of `order_rows` as a table."""
+    import pandas as pd
+
+    return pd.DataFrame(lines, columns=list(COLUMNS)).astype({"row": "int32"})
+
+
 def order_rows(
     path: Path, pairs: pd.DataFrame, *, arm: str, pair: int, seed: int
 ) -> list[dict[str, Any]]:
