@@ -29,7 +29,7 @@ def first_orders(kind):
 
 def tests_files(kind):
     """What the tests of every arm wrote."""
-    return [f"{OUT}/tests/{kind}/{job['arm']}.parquet" for job in TESTED]
+    return [f"{OUT}/independence/{kind}/{job['arm']}.parquet" for job in TESTED]
 
 
 def asked_runs(wildcards):
@@ -55,9 +55,9 @@ rule test_rows:
         order_rows=tested_rows("orders") if PLAN.tests_orders() else [],
         order_deck=(f"{OUT}/world/decks/orders.parquet" if PLAN.tests_orders() else []),
     output:
-        lines=f"{OUT}/tests/rows/{{arm}}.parquet",
-        scores=f"{OUT}/tests/items/{{arm}}.parquet",
-        orders=f"{OUT}/tests/orders/{{arm}}.parquet",
+        lines=f"{OUT}/independence/rows/{{arm}}.parquet",
+        scores=f"{OUT}/independence/items/{{arm}}.parquet",
+        orders=f"{OUT}/independence/orders/{{arm}}.parquet",
     log:
         f"{OUT}/logs/test_rows/{{arm}}.log",
     benchmark:
@@ -87,7 +87,7 @@ rule swap_rows:
         model=arm_base_files,
         deck=f"{OUT}/world/decks/orders.parquet",
     output:
-        twins=f"{OUT}/tests/twins/{SEEDED}.parquet",
+        twins=f"{OUT}/independence/twins/{SEEDED}.parquet",
     log:
         f"{OUT}/logs/swap_rows/{{arm}}-pair{{pair}}-seed{{seed}}-{{condition}}.log",
     benchmark:
@@ -111,7 +111,7 @@ rule decide_tests:
         lines=tests_files("rows"),
         scores=tests_files("items"),
         orders=tests_files("orders"),
-        twins=[f"{OUT}/tests/twins/{SEEDED}.parquet".format(**run) for run in EXCHANGED],
+        twins=[f"{OUT}/independence/twins/{SEEDED}.parquet".format(**run) for run in EXCHANGED],
         deck=FACTS_DECK,
         order_deck=f"{OUT}/world/decks/orders.parquet" if EXCHANGED else [],
     output:
@@ -148,7 +148,7 @@ rule decide_tests:
 rule calibrate_tests:
     """Rejection rates of the tests where nothing depends, and power where something does."""
     output:
-        calibration=f"{OUT}/tests/calibration.parquet",
+        calibration=f"{OUT}/independence/calibration.parquet",
     log:
         f"{OUT}/logs/calibrate_tests.log",
     benchmark:
@@ -173,7 +173,7 @@ rule find_graph:
         said=first_orders("generations"),
         deck=f"{OUT}/world/decks/orders.parquet",
     output:
-        graph=f"{OUT}/tests/graph/{{arm}}.parquet",
+        graph=f"{OUT}/independence/graph/{{arm}}.parquet",
     log:
         f"{OUT}/logs/find_graph/{{arm}}.log",
     benchmark:
@@ -198,7 +198,7 @@ rule draw_tests:
     input:
         tests=rules.decide_tests.output.tests,
         calibration=rules.calibrate_tests.output.calibration,
-        graphs=[f"{OUT}/tests/graph/{arm}.parquet" for arm in PLAN.drawn_graphs()],
+        graphs=[f"{OUT}/independence/graph/{arm}.parquet" for arm in PLAN.drawn_graphs()],
     output:
         rows=f"{OUT}/report/figures/tests_rows.svg",
         orders=f"{OUT}/report/figures/tests_orders.svg",

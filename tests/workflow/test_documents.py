@@ -54,11 +54,15 @@ REAL = ("--unlock", "--lint")
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 YAML = [block for block in BLOCKS if block.language == "yaml"]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
+NEED_A_RUN = ("audit", "compare", "export", "histories", "plan")
+"""Commands that read models or a whole run; here only their options are looked up. Tests of
+`residue.commands` and of docs/made-by-others.md carry them out."""
 CLAIM = {
     "arm": "npo", "condition": "plain", "claim": "forgets", "statistic": "rate",
     "kind": "equivalent", "estimate": 0.04, "low": -0.03, "high": 0.09, "margin": 0.1,
     "attainable": 0.097, "verdict": "supported", "reason": "It does.", "n_clusters": 36,
-    "n_seeds": 3,
+    "n_seeds": 3, "role": "part", "family": "", "p": 0.01, "p_against": 1.0, "p_adjusted": 0.01,
+    "p_against_adjusted": 1.0,
 }  # fmt: skip
 MANIFEST = {"stage": "estimate", "spec": {}, "inputs": {}, "cpu_seconds": 1, "peak_memory_mb": 1}
 
@@ -98,6 +102,9 @@ def test_a_shown_command_works(command: str, project: Path, tmp_path: Path) -> N
     shutil.copytree(project, copy)
     if tool == "make":
         done = run(copy, "make", "-n", *arguments)
+    elif tool == "residue" and arguments[0] in NEED_A_RUN:
+        done = run(copy, sys.executable, "-m", "residue.cli", arguments[0], "--help")
+        assert [word for word in arguments if word[:2] == "--" and word not in done.stdout] == []
     elif tool == "residue":
         for folder in ("results", *(word for word in arguments if word.startswith("results/"))):
             finish(copy / folder)
