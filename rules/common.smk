@@ -1,6 +1,5 @@
 """Helpers of the other files: the typed config, the params of jobs, the files they need."""
 
-import os
 from pathlib import Path
 from time import time
 
@@ -29,7 +28,7 @@ except SpecError as error:
     raise WorkflowError(shown(f"config: {error}")) from None
 OUT = PLAN.config.out
 if PLAN.config.model.offline:
-    os.environ["HF_HUB_OFFLINE"] = "1"  # the jobs' hub client reads it
+    launch.go_offline()
 ENV = "../envs/residue.yaml"
 
 

@@ -1,10 +1,7 @@
 """Users' own items in place of the embedded world's."""
 
 
-def orders_of_users():
-    """The deck of orders, where files of them are named."""
-    named = bool(PLAN.config.data.orders)
-    return {"orders_deck": f"{OUT}/world/decks/orders.parquet"} if named else {}
+include: "needs/data.smk"
 
 
 rule read_data:

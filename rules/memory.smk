@@ -1,33 +1,7 @@
 """How much memory jobs will take: a plan before any model is edited, and a probe of it."""
 
 
-def planned_arms():
-    """Every arm that is trained here, with its recipe; seeds decide no memory."""
-    return [
-        {"name": arm["name"], "steps": arm["steps"]}
-        for arm in PLAN.listed("arms")
-        if PLAN.config.arms[arm["name"]].trained
-    ]
-
-
-def planned_steps():
-    """Every step that is trained or computed here."""
-    trained = [arm for arm in PLAN.config.arms.values() if arm.trained]
-    return [step for arm in trained for step in arm.steps]
-
-
-def planned_methods(wildcards):
-    """Method files of every recipe."""
-    objectives = {s.objective["name"] for s in planned_steps() if s.objective}
-    return {(OBJECTIVES, name) for name in objectives} | {
-        (EDITS, step.edit["name"]) for step in planned_steps()
-    }
-
-
-def planned_defence(wildcards):
-    """The defence data where some arm is fed from them."""
-    needed = any(step.defends() for step in planned_steps())
-    return DEFENCE_FILE if needed else []
+include: "needs/memory.smk"
 
 
 rule plan_memory:

@@ -1,19 +1,7 @@
 """Models that are known by files of what they said."""
 
 
-def outputs_of(wildcards):
-    """What the config says of the files of one arm."""
-    return [fields.plain(each) for each in PLAN.outputs(wildcards.arm)]
-
-
-def output_files(wildcards):
-    seed = int(wildcards.seed)
-    return [each.path(seed) for each in PLAN.outputs(wildcards.arm)]
-
-
-def models_unseen():
-    """Wildcard constraint: the arms that are known by their outputs alone."""
-    return "|".join({run["arm"]: "" for run in READ}) or "no-arms"
+include: "needs/outputs.smk"
 
 
 rule read_records:

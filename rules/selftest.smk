@@ -1,16 +1,7 @@
 """Whether every model is what a lens takes it for, asked before any lens table is made from it."""
 
 
-def selftest_files(arm):
-    """The self-tests of an arm, pair by pair and seed by seed: inputs of its lens tables."""
-    return [
-        f"{OUT}/lens/selftest/{arm}/pair{pair}/seed{seed}.parquet"
-        for name, pair, seed in PLAN.modelled()
-        if name == arm
-    ]
-
-
-MODEL = "{arm}/pair{pair}/seed{seed}"
+include: "needs/selftest.smk"
 
 
 rule self_test:

@@ -1,11 +1,7 @@
 """Rows of every token of the corpus: what lenses and SAEs are fitted on."""
 
 
-def stream_layers(wildcards):
-    """The choice of layers, for a stream that keeps the chosen rows and names none itself."""
-    if wildcards.stream != "sae" or PLAN.config.streams.sae.rows:
-        return []
-    return f"{OUT}/representation/pair{wildcards.pair}/layers.json"
+include: "needs/streams.smk"
 
 
 rule record_stream:

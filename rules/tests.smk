@@ -1,40 +1,7 @@
 """Tests inside the models: is a fact still in a row, does a hidden order act, do the tests hold."""
 
-TESTED = [{"arm": arm} for arm in PLAN.tested()]
-EXCHANGED = [run for run in RUNS if PLAN.tests_orders()]
-CELL = ["task", "language"] if PLAN.own_data else ["relation", "language"]
 
-
-def tested_rows(deck):
-    """Rows of an arm on a deck, run by run."""
-
-    def files(wildcards):
-        return [
-            f"{OUT}/records/{wildcards.arm}/pair{pair}/seed{seed}/plain/{deck}/rows.parquet"
-            for pair, seed in arm_runs(wildcards)
-        ]
-
-    return files
-
-
-def first_orders(kind):
-    """Records of the orders deck by an arm's first seed on the first pair."""
-
-    def file(wildcards):
-        run = f"{wildcards.arm}/pair0/seed{first_seed(wildcards.arm)}"
-        return f"{OUT}/records/{run}/plain/orders/{kind}.parquet"
-
-    return file
-
-
-def tests_files(kind):
-    """What the tests of every arm wrote."""
-    return [f"{OUT}/independence/{kind}/{job['arm']}.parquet" for job in TESTED]
-
-
-def asked_runs(wildcards):
-    """(arm, pair, seed) of the runs whose twins exchange rows."""
-    return [[run["arm"], run["pair"], run["seed"]] for run in EXCHANGED]
+include: "needs/tests.smk"
 
 
 rule test_rows:
@@ -111,7 +78,10 @@ rule decide_tests:
         lines=tests_files("rows"),
         scores=tests_files("items"),
         orders=tests_files("orders"),
-        twins=[f"{OUT}/independence/twins/{SEEDED}.parquet".format(**run) for run in EXCHANGED],
+        twins=[
+            f"{OUT}/independence/twins/{SEEDED}.parquet".format(**run)
+            for run in EXCHANGED
+        ],
         deck=FACTS_DECK,
         order_deck=f"{OUT}/world/decks/orders.parquet" if EXCHANGED else [],
     output:
@@ -198,7 +168,9 @@ rule draw_tests:
     input:
         tests=rules.decide_tests.output.tests,
         calibration=rules.calibrate_tests.output.calibration,
-        graphs=[f"{OUT}/independence/graph/{arm}.parquet" for arm in PLAN.drawn_graphs()],
+        graphs=[
+            f"{OUT}/independence/graph/{arm}.parquet" for arm in PLAN.drawn_graphs()
+        ],
     output:
         rows=f"{OUT}/report/figures/tests_rows.svg",
         orders=f"{OUT}/report/figures/tests_orders.svg",

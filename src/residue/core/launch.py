@@ -18,6 +18,11 @@ def prepare(root: str) -> None:
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
+def go_offline() -> None:
+    """Let no job of this process ask the hub's servers: its client reads this variable."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
 def script(stage: str) -> Path:
     """The script of a stage."""
     return Path(os.environ[ROOT], "workflow_scripts", f"{stage}.py")
