@@ -96,7 +96,7 @@ def attainable(value: float) -> str:
 
 
 def slice_name(text: str) -> str:
-    """``language=hi`` as ``Hindi``, ``split=retain_touched`` as ``retain touched``."""
+    """``language=hi`` as ``Hindi``, ``row=4.0`` as ``row 4``."""
     parts = []
     for part in filter(None, text.split(",")):
         column, _, level = part.partition("=")
@@ -104,6 +104,8 @@ def slice_name(text: str) -> str:
             parts.append(language_name(level))
         elif column == "family" and level in WORDINGS:
             parts.append(WORDINGS[level])
+        elif column == "row":
+            parts.append(f"row {float(level):g}")
         elif level in ("true", "false"):
             plain = column.replace("_", " ")
             parts.append(plain if level == "true" else f"not {plain}")
