@@ -204,7 +204,13 @@ def _cells(
 ) -> list[str]:
     if ROW in spec.by:  # rows belong to measurements, not to items
         return list(dict.fromkeys(cell for _, _, cell in parts))
-    return list(dict.fromkeys(chosen["slice"])) if spec.by else []
+    if not spec.by:
+        return []
+    # A level that stands in another deck alone, such as the wordings of facts beside the families
+    # of attacks, is measured in no arm and is none of the metric's slices.
+    measured = {cell for _, _, cell in parts}
+    found = list(dict.fromkeys(chosen["slice"]))
+    return [cell for cell in found if cell in measured] or found
 
 
 def _parts(

@@ -335,3 +335,25 @@ def test_an_estimand_by_row_has_a_slice_for_each_row_that_was_measured() -> None
         "requested=true,row=10", "requested=true,row=2",
     ]  # fmt: skip
     assert one(made, "base", slice="requested=true,row=2")["estimate"] == pytest.approx(0.45)
+
+
+def test_levels_of_other_decks_are_no_slices() -> None:
+    """Items of two decks share a column; a metric of one deck has slices of that deck alone."""
+    items = pd.DataFrame(
+        {
+            "item": ["f1", "f2", "o1", "o2"],
+            "country": ["A", "B", "A", "B"],
+            "family": ["seen", "seen", "naive", "override"],
+        }
+    )
+    measured = pd.DataFrame(
+        {
+            "metric": "orders_obeyed", "arm": "base", "pair": 0, "seed": 0, "condition": "plain",
+            "item": ["o1", "o2"], "row": pd.NA, "value": [1.0, 0.0], "weight": 1.0, "status": "ok",
+            "reason": "",
+        }
+    )  # fmt: skip
+    spec = EstimandSpec(metric="orders_obeyed", by=("family",), only_known=False)
+    known = pd.DataFrame({"pair": [0], "item": ["f1"], "known": [True]})
+    made = estimates(measured, items, known, {"obeyed": spec}, StatisticsSpec())
+    assert list(made["slice"]) == ["family=naive", "family=override"]
