@@ -78,7 +78,7 @@ def meta_table(
     asked = scored(plain, facts[facts["forget"]], metrics).merge(sure, on=["pair", "item"])
     unseen = scored(plain, facts[facts["unseen"]], [m for m in metrics if m.unseen])
     later = scored(attacked, facts[facts["forget"]], metrics).merge(sure, on=["pair", "item"])
-    useful = useful_arms(plain, facts[facts["retain"]], spec)
+    useful = useful_arms(plain, facts, spec)
     lines: list[dict[str, Any]] = []
     for metric in metrics:
         own = asked[asked["metric"] == metric.name]

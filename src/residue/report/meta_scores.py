@@ -108,12 +108,17 @@ def stacked(
     return np.stack(tables), counts
 
 
-def useful_arms(plain: pd.DataFrame, retain: pd.DataFrame, spec: MetaSpec) -> set[str]:
-    """Edited arms that keep enough of what they should, by exact answers."""
+def useful_arms(plain: pd.DataFrame, facts: pd.DataFrame, spec: MetaSpec) -> set[str]:
+    """Edited arms that forgot, nearer the oracle than the base, and keep enough of the rest, by
+    exact answers: robustness is a question about them alone."""
     metric = Metric("exact_answer", "", 1.0, False, False)
-    rows = scored(plain, retain, [metric])
-    means = rows.groupby("arm")["value"].mean()
-    if BASE not in means:
+    left, kept = (
+        scored(plain, facts[facts[group]], [metric]).groupby("arm")["value"].mean()
+        for group in ("forget", "retain")
+    )
+    if not {BASE, ORACLE} <= set(left.index) or BASE not in kept:
         return set()
-    kept = means[means >= (1.0 - spec.utility_loss) * means[BASE]]
-    return set(kept.index) - {BASE, ORACLE, *spec.liars}
+    forgot = left - left[ORACLE] < spec.near * (left[BASE] - left[ORACLE])
+    useful = kept >= (1.0 - spec.utility_loss) * kept[BASE]
+    both = set(forgot[forgot].index) & set(useful[useful].index)
+    return both - {BASE, ORACLE, *spec.liars}

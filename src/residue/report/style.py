@@ -43,9 +43,9 @@ header+main section:first-child h2{margin-top:1.1rem}
 .grid{width:100%;border-collapse:separate;border-spacing:3px;margin:0 -3px;line-height:1.3}
 @media (min-width:84rem){#scorecard .scroll{width:min(100vw - 3rem,112rem);
 margin-left:calc(50% - min(50vw - 1.5rem,56rem))}}
-.grid th,.grid td{border:0;white-space:normal;padding:.35rem .42rem;vertical-align:top}
+.grid th,.grid td{border:0;white-space:normal;padding:.35rem .28rem;vertical-align:top}
 .grid thead th{vertical-align:bottom;font-weight:600;color:var(--ink);padding-bottom:.3rem;
-min-width:4.5rem;font-size:.85rem;overflow-wrap:normal;hyphens:auto}
+min-width:4rem;font-size:.82rem;overflow-wrap:normal;hyphens:auto}
 .grid thead small,.grid tbody th small{display:block;font-weight:400;color:var(--muted);
 font-size:.74rem;line-height:1.3}
 .grid thead a{text-decoration:none}.grid thead a:hover{text-decoration:underline}
@@ -58,7 +58,7 @@ color:var(--muted);border-bottom:2px solid var(--line);padding:.1rem .42rem}
 .grid td.refuted{background:var(--refuted-wash)}
 .grid td.inconclusive{background:var(--inconclusive-wash)}
 .grid td a{display:block;text-decoration:none}
-.grid td small{display:block;color:var(--muted);font-size:.72rem;white-space:nowrap}
+.grid td small{display:block;color:var(--muted);font-size:.68rem;white-space:nowrap}
 .grid .mark{font-weight:650;font-size:.98rem;white-space:nowrap}
 .grid td.supported .mark{color:var(--supported)}.grid td.refuted .mark{color:var(--refuted)}
 .grid td.inconclusive .mark{color:var(--inconclusive)}

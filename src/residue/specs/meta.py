@@ -19,7 +19,7 @@ class MetaSpec:
     the way from oracle to base, in either direction."""
     utility_loss: float = 0.2
     """Edited models that lose more than this share of the base's right answers on retain facts
-    have no part in robustness, which would reward their ruin."""
+    have no part in robustness, which would reward their ruin; nor have those that forgot little."""
     resamples: int = 2000
     """Bootstrap draws behind each interval."""
 

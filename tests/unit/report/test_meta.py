@@ -130,6 +130,14 @@ def test_a_ruined_edit_has_no_part_in_robustness() -> None:
     assert "npo" not in set(made.loc[made["question"] == "relearning", "arm"])
 
 
+def test_an_edit_that_forgot_nothing_has_no_part_either() -> None:
+    """A defence gains nothing by relearning what it never lost, and would look robust."""
+    arms = {"base": knows, "oracle": never, "defended": knows}
+    plain = models("exact_answer", arms)
+    made = table(plain, models("exact_answer", arms, condition="relearned"))
+    assert "defended" not in set(made.loc[made["question"] == "relearning", "arm"])
+
+
 def test_the_section_names_every_metric_and_mark() -> None:
     from residue.report.page import Page
 
