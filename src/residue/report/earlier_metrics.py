@@ -49,7 +49,7 @@ _KEYS = ["pair", "seed", "country", "value"]
 
 def _of_run(pair: int, seed: int, held: RowsFile, clean: pd.DataFrame) -> pd.DataFrame:
     items, vectors = held.read(held.numbers[-1], "last")
-    country = dict(zip(clean["item"], clean["country"], strict=False))
+    country = dict(zip(clean["item"], clean["country"], strict=True))
     kept = [number for number, item in enumerate(items) if item in country]
     labels = [country[items[number]] for number in kept]
     if len(set(labels)) < _LEAST:

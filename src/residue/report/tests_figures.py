@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PLACES = {"S": (0.0, 2.0), "D": (0.0, 1.0), "I": (0.0, 0.0), "R": (1.2, 1.0), "O": (2.4, 1.0)}
 """Where the nodes of a graph stand: causes left, outcome right."""
 WRONG_COLOUR = EDITS[1]
+MARKERS = ("o", "s", "D", "^", "v", "P")
 
 
 def readouts(tests: pd.DataFrame) -> Figure:
@@ -103,7 +104,7 @@ def calibration(table: pd.DataFrame) -> Figure:
     null = table[(table["strength"] == 0.0) & (table["level"] == 0.05)].reset_index(drop=True)
     power = table[(table["strength"] > 0.0) & (table["level"] == 0.05)]
     dimensions = sorted(set(table["dimensions"]))
-    shades = dict(zip(dimensions, ("o", "s", "D", "^", "v", "P"), strict=False))
+    shades = {each: MARKERS[k % len(MARKERS)] for k, each in enumerate(dimensions)}
     designs = list(dict.fromkeys(null["design"]))
     with rc_context(STYLE):
         figure = Figure(figsize=(6.4, 0.9 + 0.3 * len(designs)))

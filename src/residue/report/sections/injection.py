@@ -82,7 +82,9 @@ _EARLIER = (
 _JUDGE = (
     "<p>Reference replies were labelled by hand and filled in for every attacked item. The unit is "
     "the wording: an interval speaks of a further one. <i>Not obeyed</i>, called obeyed, is the "
-    "rate of false breaches. Right answers in more words than asked count as other.</p>"
+    "rate of false breaches. Right answers in more words than asked count as other. The judge's "
+    "rules were mended where they failed on these very replies, so that its errors on other "
+    "wordings are likely larger.</p>"
 )
 
 
