@@ -4,7 +4,7 @@
 include: "needs/tests.smk"
 
 
-rule test_rows:
+rule probe_rows:
     """Readouts of the forget facts at every row of an arm, and whether rows tell an order."""
     input:
         rows=tested_rows("facts"),
@@ -26,9 +26,9 @@ rule test_rows:
         scores=f"{OUT}/independence/items/{{arm}}.parquet",
         orders=f"{OUT}/independence/orders/{{arm}}.parquet",
     log:
-        f"{OUT}/logs/test_rows/{{arm}}.log",
+        f"{OUT}/logs/probe_rows/{{arm}}.log",
     benchmark:
-        f"{OUT}/benchmarks/test_rows/{{arm}}.tsv"
+        f"{OUT}/benchmarks/probe_rows/{{arm}}.tsv"
     conda:
         ENV
     threads: 1
@@ -40,10 +40,10 @@ rule test_rows:
             runs=arm_runs,
             cell=CELL,
         ),
-        code=code_of("test_rows"),
+        code=code_of("probe_rows"),
         io=io_of,
     shell:
-        launch.command("test_rows")
+        launch.command("probe_rows")
 
 
 rule swap_rows:
@@ -196,6 +196,6 @@ rule draw_tests:
 if TESTED:
     ask("calibrate_tests draw_tests")
     ask("find_graph", [{"arm": arm} for arm in PLAN.drawn_graphs()])
-    ask("test_rows", TESTED)
+    ask("probe_rows", TESTED)
     ask("swap_rows", EXCHANGED)
     ask("decide_tests")
