@@ -1,18 +1,23 @@
 """One SAE in training: how it starts, how it learns from a batch, what is kept of it.
 
 The input is scaled to mean squared distance 1 from its mean, both taken from the first batch; b_dec
-starts at that mean, decoder rows at random directions of norm 1, the encoder at a·W_decᵀ with
+starts at that mean, decoder rows at random directions of norm 1, the encoder at W_decᵀ, and for
+TopK at a·W_decᵀ with
 
-    a = Σ ⟨x − b_dec, ŷ⟩ / Σ ‖ŷ‖²,   ŷ the reconstruction at a = 1,
+    a = Σ ⟨x − b_dec, ŷ⟩ / Σ ‖ŷ‖²,   ŷ the decoded code at a = 1,
 
 the factor that explains most of the first batch: k random directions overlap, so that the bare
-transpose writes too much and is first unlearnt. Rates follow Gao et al. (2024, arXiv 2406.04093):
-Adam, rate ∝ √(2^14/F), warm-up, a line to zero at the end. The part of the decoder's gradient along
-its rows is removed, rows have norm 1; then the whole gradient is scaled to norm 1. Adam's second
-moment thus weighs all updates alike; unscaled, the first ones, whose loss is many times larger,
-would hold it up for a thousand more. In the result the scale s is folded away: b_enc/s, b_dec/s and
-θ/s, since TopK and JumpReLU are positively homogeneous. BatchTopK and Matryoshka read a token at a
-time as a JumpReLU whose one θ is a running mean of the batches' least active pre-activations.
+transpose writes too much and is first unlearnt. Where tokens compete for latents, smaller codes let
+few of them win (BatchTopK: a quarter of the latents never fired), so there a is 1.
+
+Rates follow Gao et al. (2024, arXiv 2406.04093): Adam, rate ∝ √(2^14/F), warm-up, a line to zero at
+the end. The part of the decoder's gradient along its rows is removed, rows have norm 1; then the
+whole gradient is scaled to norm 1. So Adam's second moment weighs all updates alike; unscaled, the
+first ones, whose loss is many times larger, would hold it up for a thousand more.
+
+In the result the scale s is folded away: b_enc/s, b_dec/s and θ/s, since TopK and JumpReLU are
+positively homogeneous. BatchTopK and Matryoshka read a token at a time as a JumpReLU whose one θ is
+a running mean of the batches' least active pre-activations.
 """
 
 from __future__ import annotations
@@ -100,10 +105,8 @@ class Learner:
             across=shape.architecture in ACROSS,
             prefixes=nested if shape.architecture == "matryoshka" else (),
         )
-        factor = starting_factor(self.weights, first * self.scale, self.aims)
-        self.weights.encoder.mul_(factor)
-        if threshold is not None:
-            threshold.mul_(factor)
+        if shape.architecture == "topk":
+            self.weights.encoder.mul_(starting_factor(self.weights, first * self.scale, self.aims))
         self.adam = AdamW(list(self.weights.named().values()), weight_decay=0.0, betas=BETAS)
         self.idle = torch.zeros(latents, dtype=torch.int64)
         """Tokens since each latent last fired."""

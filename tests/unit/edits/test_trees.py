@@ -97,7 +97,7 @@ def test_every_architecture_gives_the_numbers_of_texts_passed_alone(
     model.set_attn_implementation(attention)
     assert obstacle(model, 20) == ""
     examples, together = views_in_order(UNITS)
-    found = []
+    found, passed = [], []
     for groups in ((), together):
         seen, hook = passes(model)
         scores = score(model, examples, row=2, together=groups)
@@ -105,10 +105,10 @@ def test_every_architecture_gives_the_numbers_of_texts_passed_alone(
         loss = scores.tokens.square().mean() + scores.hidden.square().mean()
         weights = [w for w in model.parameters() if w.requires_grad]
         found.append((scores.logits, scores.hidden, torch.autograd.grad(loss, weights)))
+        passed.append(sum(seen))
         hook.remove()
-        found[-1] += (sum(seen),)
-    (logits, hidden, slopes, many), (packed, row, gradients, few) = found
-    assert few < 0.7 * many
+    (logits, hidden, slopes), (packed, row, gradients) = found
+    assert passed[1] < 0.7 * passed[0]
     torch.testing.assert_close(packed, logits, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(row, hidden, atol=1e-5, rtol=1e-5)
     for one, other in zip(gradients, slopes, strict=True):
