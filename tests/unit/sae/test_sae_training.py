@@ -94,6 +94,9 @@ def test_training_starts_at_the_first_batch() -> None:
     spread = (first - first.mean(0)).square().sum(1).mean()
     assert learner.scale**-2 == pytest.approx(float(spread))
     torch.testing.assert_close(learner.weights.b_dec / learner.scale, first.mean(0))
+    for kind in ("jumprelu", "batchtopk", "matryoshka"):
+        made = Learner(replace(SHAPE, architecture=kind), SPEC, first, 0).weights
+        torch.testing.assert_close(made.encoder, made.decoder)
 
 
 def test_the_encoder_starts_as_the_multiple_of_the_decoder_that_explains_most() -> None:
