@@ -21,8 +21,8 @@ from residue.edits.looks import Best, Dev, exact_share
 from residue.edits.projection import Projection
 from residue.edits.step import Reference
 from residue.edits.updates import Objective, TrainingError, Updates
-from residue.specs.arms import TrainSpec
 from residue.specs.fields import plain
+from residue.specs.training import TrainSpec
 
 if TYPE_CHECKING:
     import pandas as pd

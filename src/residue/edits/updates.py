@@ -22,7 +22,7 @@ from residue.edits.optimiser import FlatAdamW
 from residue.edits.projection import Projection
 from residue.edits.step import Reference, Step
 from residue.edits.trees import obstacle
-from residue.specs.arms import TrainSpec
+from residue.specs.training import TrainSpec
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -16,7 +16,8 @@ from residue.edits.methods.lora import Edit
 from residue.edits.training import train
 from residue.edits.updates import TrainingError
 from residue.models.loading import load_model
-from residue.specs.arms import OBJECTIVES, TrainSpec
+from residue.specs.arms import OBJECTIVES
+from residue.specs.training import TrainSpec
 
 SPEC = TrainSpec(steps=2, warmup=0, batch={"retain": 8}, check_every=0)
 
