@@ -10,6 +10,15 @@ def planned_arms():
     ]
 
 
+def planned_attacks():
+    """Every attack of the run; which arms it is done to decides no memory."""
+    return [
+        {"name": name, "attack": condition["attack"]}
+        for name, condition in PLAN.section("conditions").items()
+        if condition is not None
+    ]
+
+
 def planned_steps():
     """Every step that is trained or computed here."""
     trained = [arm for arm in PLAN.config.arms.values() if arm.trained]
@@ -19,9 +28,15 @@ def planned_steps():
 def planned_methods(wildcards):
     """Method files of every recipe."""
     objectives = {s.objective["name"] for s in planned_steps() if s.objective}
-    return {(OBJECTIVES, name) for name in objectives} | {
-        (EDITS, step.edit["name"]) for step in planned_steps()
-    }
+    attacks = [each["attack"]["name"] for each in planned_attacks()]
+    built = [PLAN.config.conditions[each["name"]].built() for each in planned_attacks()]
+    return (
+        {(OBJECTIVES, name) for name in objectives}
+        | {(OBJECTIVES, name) for attack in built for name in attack.OBJECTIVES}
+        | {(EDITS, step.edit["name"]) for step in planned_steps()}
+        | {(EDITS, name) for attack in built for name in attack.EDITS}
+        | {(ATTACKS, name) for name in attacks}
+    )
 
 
 def planned_defence(wildcards):

@@ -27,9 +27,10 @@ pretrain:
 """
 SECONDS = 900
 
+LACKING = missing() or "nothing else"
 pytestmark = pytest.mark.skipif(
     not PYTHON or bool(missing()),
-    reason=f"opt-in: RESIDUE_SLURM names a Python with the plugin; {missing() or 'all else is here'}",
+    reason=f"opt-in: RESIDUE_SLURM names a Python with the plugin; lacking: {LACKING}",
 )
 
 

@@ -27,6 +27,7 @@ class Attack:
 
     EDITS: ClassVar[tuple[str, ...]] = ()
     OBJECTIVES: ClassVar[tuple[str, ...]] = ()
+    WHOLE: ClassVar[bool] = True
 
     def conditions(self, name: str) -> Sequence[str]:
         """One, of the attack's own name."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from residue.core.seeds import derive
-from residue.specs.arms import TrainSpec
+from residue.specs.arms import StepSpec, TrainSpec
 from residue.specs.fields import SpecError
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ class Attack:
     def fault(self, removable: Sequence[bool]) -> str:
         """Any arm can be asked so."""
         return ""
+
+    def update(self) -> StepSpec:
+        """Its update as a step, for the plan of memory."""
+        return StepSpec(
+            edit={"name": "soft_prompt", "tokens": self.tokens},
+            objective="likelihood",
+            train=TrainSpec(batch={"retain": self.batch}),
+        )
 
     def run(
         self, name: str, opened: OpenArm, shown: Shown, keep: Callable[[Made], None], *, seed: int
