@@ -11,11 +11,12 @@ def planned_arms():
 
 
 def planned_attacks():
-    """Every attack of the run; which arms it is done to decides no memory."""
+    """Every attack that trains; which arms it is done to decides no memory."""
+    conditions = PLAN.section("conditions")
     return [
-        {"name": name, "attack": condition["attack"]}
-        for name, condition in PLAN.section("conditions").items()
-        if condition is not None
+        {"name": name, "attack": conditions[name]["attack"]}
+        for name, condition in PLAN.config.conditions.items()
+        if hasattr(condition.built(), "update")
     ]
 
 
@@ -28,14 +29,14 @@ def planned_steps():
 def planned_methods(wildcards):
     """Method files of every recipe."""
     objectives = {s.objective["name"] for s in planned_steps() if s.objective}
-    attacks = [each["attack"]["name"] for each in planned_attacks()]
-    built = [PLAN.config.conditions[each["name"]].built() for each in planned_attacks()]
+    named = [each["name"] for each in planned_attacks()]
+    built = [PLAN.config.conditions[name].built() for name in named]
     return (
         {(OBJECTIVES, name) for name in objectives}
         | {(OBJECTIVES, name) for attack in built for name in attack.OBJECTIVES}
         | {(EDITS, step.edit["name"]) for step in planned_steps()}
         | {(EDITS, name) for attack in built for name in attack.EDITS}
-        | {(ATTACKS, name) for name in attacks}
+        | {(ATTACKS, each["attack"]["name"]) for each in planned_attacks()}
     )
 
 
