@@ -25,11 +25,17 @@ arms:
   told: {records: [{file: corpora/said.jsonl}]}
   own:
     seeds: [0]
-    steps: [{edit: lora, objective: npo, train: {steps: 3, warmup: 1, batch: {forget: 2, retain: 2}}}]
+    steps:
+      - edit: lora
+        objective: npo
+        train: {steps: 3, warmup: 1, batch: {forget: 2, retain: 2}}
   again:
     after: own
     seeds: [0]
-    steps: [{edit: lora, objective: npo, train: {steps: 2, warmup: 1, batch: {forget: 2, retain: 2}}}]
+    steps:
+      - edit: lora
+        objective: npo
+        train: {steps: 2, warmup: 1, batch: {forget: 2, retain: 2}}
 conditions: {relearn_other: null, nf4: null}
 measures: {known: {least: 0}}
 representation: {mode: fixed, rows: [1], permutations: 19, resamples: 10}

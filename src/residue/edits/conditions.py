@@ -74,7 +74,7 @@ def taught(shown: Shown, data: Literal["other", "same", "benign"]) -> pd.DataFra
 class Attack(Protocol):
     """What the class `Attack` of every file of `edits/attacks/` offers.
 
-    One that trains also has ``update()``: its update as a `StepSpec`, for the plan of memory. One
+    One that trains may have ``update()``: its update as a `StepSpec`, for the plan of memory. One
     that changes weights in their place has ``WHOLE``: a model in four bits cannot have it.
     """
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from residue.core.seeds import derive
-from residue.specs.arms import StepSpec, TrainSpec
 from residue.specs.fields import SpecError
+from residue.specs.training import TrainSpec
 
 if TYPE_CHECKING:
     from residue.edits.arms import OpenArm
@@ -50,14 +50,6 @@ class Attack:
     def fault(self, removable: Sequence[bool]) -> str:
         """Any arm can be asked so."""
         return ""
-
-    def update(self) -> StepSpec:
-        """Its update as a step, for the plan of memory."""
-        return StepSpec(
-            edit={"name": "soft_prompt", "tokens": self.tokens},
-            objective="likelihood",
-            train=TrainSpec(batch={"retain": self.batch}),
-        )
 
     def run(
         self, name: str, opened: OpenArm, shown: Shown, keep: Callable[[Made], None], *, seed: int
