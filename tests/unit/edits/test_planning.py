@@ -14,8 +14,9 @@ from residue.edits.feed import Shown
 from residue.edits.planning import plan_run, require_fit
 from residue.models.loading import load_tokenizer
 from residue.models.memory import GIB, MemoryPlanError
-from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+from residue.specs.arms import ArmSpec, StepSpec
 from residue.specs.model import LoadSpec
+from residue.specs.training import TrainSpec
 
 NPO = StepSpec(edit="lora", objective="npo", train=TrainSpec(batch={"forget": 2, "retain": 2}))
 ATTACKS = {
