@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,11 +131,11 @@ def _unedited(
     model = on_meta(config, dtype)
     with torch.enable_grad():
         _, one = kept_bytes(model, RECORDED // length, length)
-    read = {"one": one, "tokens": RECORDED, "base": base, "card": card}
+    read = partial(reading, shape, one=one, tokens=RECORDED, base=base, card=card)
     plans = {
         "open": opening(shape, base=base, card=card),
-        "record": reading(shape, logits=min(MOST_LOGITS, RECORDED * shape.vocabulary), **read),
-        "record_stream": reading(shape, logits=0, **read),
+        "record": read(logits=min(MOST_LOGITS, RECORDED * shape.vocabulary)),
+        "record_stream": read(logits=0),
     }
     return [
         {"rule": rule, "arm": "", "step": 0, "at_once": 0 if rule == "open" else RECORDED // length}
