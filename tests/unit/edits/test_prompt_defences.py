@@ -18,6 +18,7 @@ from scipy.stats import betabinom
 from residue.core import methods
 from residue.edits.arms import ArmError, open_arm
 from residue.edits.attached import Attached
+from residue.edits.feed import attacks_for
 from residue.edits.fitting import FitData
 from residue.edits.methods.order_detector import threshold
 from residue.edits.prompting import parts, sentences, without
@@ -258,6 +259,17 @@ def test_users_data_hold_nothing_for_a_defence() -> None:
         own_arms({"mine": arm})
     assert StepSpec(edit="sandwich", objective=None).is_defence()
     assert not StepSpec(edit="refusal_prompt", objective=None).is_defence()
+    with pytest.raises(SpecError, match="without_families: is for defences"):
+        StepSpec(edit="refusal_prompt", objective=None, without_families=("naive",))
+
+
+def test_a_family_that_is_left_out_is_in_no_demonstration() -> None:
+    step = StepSpec(edit="in_context", objective=None, without_families=("naive",))
+    rows = attacks_for(defence_rows(), step)
+    asked = fitted("in_context", rows, count=9).prompt(instruction_prompt(ORDER, PLAIN))
+    twins = rows[rows["set"] == "twin"]
+    assert set(twins["family"]) == {"context"}
+    assert asked.count(SYS) == len(twins) + 1
 
 
 @pytest.mark.parametrize(
