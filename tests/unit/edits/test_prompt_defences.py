@@ -23,7 +23,8 @@ from residue.edits.fitting import FitData
 from residue.edits.methods.order_detector import threshold
 from residue.edits.prompting import parts, sentences, without
 from residue.edits.recipes import train_arm
-from residue.specs.arms import DEFENCE, EDITS, ArmSpec, StepSpec, own_arms
+from residue.specs.arms import DEFENCE, EDITS, ArmSpec, StepSpec
+from residue.specs.default_arms import own_arms
 from residue.specs.fields import SpecError
 from residue.world.grammar import ANS, DATA, SPECIAL_TOKENS, SYS, instruction_prompt
 from tests.unit.edits.making import ATTACK, defence_rows
