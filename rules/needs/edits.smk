@@ -76,6 +76,6 @@ def arm_saes(wildcards):
 
 
 def arm_defence(wildcards):
-    """Twins and items to keep, for arms with an objective that is fed from them."""
+    """Twins and items to keep, for arms with a step that is made from them."""
     steps = PLAN.config.arms[wildcards.arm].steps
-    return DEFENCE_FILE if any(step.defends() for step in steps) else []
+    return DEFENCE_FILE if any(step.is_defence() for step in steps) else []

@@ -44,7 +44,7 @@ class Shown:
 
     def targets(self, step: StepSpec) -> list[Views]:
         """Some of the items that a step's edit is to change."""
-        if not step.defends():
+        if not step.is_defence():
             return pools(self.tokenizer, self.data)["forget"][:LOOKED_AT]
         rows = self.given()
         some = rows[rows["set"] == "twin"].head(LOOKED_AT)
@@ -53,7 +53,7 @@ class Shown:
     def given(self) -> pd.DataFrame:
         """The defence data; `ArmError` where there are none."""
         if self.defence is None:
-            raise ArmError("the objective is fed from defence data, and the arm was given none")
+            raise ArmError("a step is made from defence data, and the arm was given none")
         return self.defence
 
 

@@ -14,7 +14,7 @@ from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests, first_steps
 from residue.edits.attached import Attached
 from residue.edits.batches import Batches, Views, pools
-from residue.edits.feed import DEV_SETS, Fed, Shown, fed_by, rows_for
+from residue.edits.feed import DEV_SETS, Fed, Shown, attacks_for, fed_by, rows_for
 from residue.edits.fitting import FitData, chosen_row
 from residue.edits.projection import Projection, fresh_projection
 from residue.edits.training import train
@@ -54,8 +54,8 @@ def train_arm(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Train a recipe's steps in order; writes the weights, gives arm.json's content and history.
 
-    data: edit_data (set, item, prompt, answer); defence: defence_data, for objectives that are fed
-    from it; home: where arm.json will lie; weights: where to
+    data: edit_data (set, item, prompt, answer); defence: defence_data, for objectives and edits
+    that are made from it; home: where arm.json will lie; weights: where to
     write now what will lie in `home`/weights (default: there); state_dir: for resuming; layers:
     the chosen rows, best first; saes: a folder for each; after: arm.json of an arm on whose steps
     these stand, which are copied; load: how the base is opened. History has the columns of `train`
@@ -77,7 +77,13 @@ def train_arm(
         if step.objective is None:
             seen = rows_for(shown.data, step)
             source = FitData(
-                model, pools(tokenizer, seen), seen, layers=layers, saes=saes, base=Path(base)
+                model,
+                pools(tokenizer, seen),
+                seen,
+                layers=layers,
+                saes=saes,
+                base=Path(base),
+                defence=attacks_for(shown.given(), step) if step.is_defence() else None,
             )
             method = step.built_edit()
             edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)

@@ -54,6 +54,8 @@ class StepSpec:
                     "objective",
                     f"is null, but '{self.edit['name']}' is trained; name one.",
                 )
+            if self.without_families and not self.is_defence():
+                raise SpecError("without_families", "is for defences, which are shown attacks.")
             return
         if not hasattr(kind, "attach"):
             raise SpecError(

@@ -38,7 +38,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=48,
         num_hidden_layers=2,
         num_attention_heads=4,
-        max_position_embeddings=64,
+        max_position_embeddings=192,
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=0,
