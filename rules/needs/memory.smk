@@ -20,7 +20,7 @@ def planned_methods(wildcards):
     """Method files of every recipe."""
     objectives = {s.objective["name"] for s in planned_steps() if s.objective}
     return {(OBJECTIVES, name) for name in objectives} | {
-        (EDITS, step.edit["name"]) for step in planned_steps()
+        (EDITS, name) for step in planned_steps() for name in step.edits()
     }
 
 

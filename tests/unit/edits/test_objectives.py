@@ -85,7 +85,7 @@ def exact(loaded: tuple[Any, Any]) -> tuple[Any, Any]:
 
 def step_of(exact: tuple[Any, Any], batch: Batch = BATCH, whole: Batch | None = None) -> Step:
     model, adapter = exact
-    return Step(model, adapter.detached, batch, whole or batch)
+    return Step(model, adapter.detached, batch, whole or batch, teacher=adapter.detached)
 
 
 def flat(loss: torch.Tensor, adapter: Any) -> torch.Tensor:
