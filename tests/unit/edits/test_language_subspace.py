@@ -119,7 +119,9 @@ def test_absent_languages_and_too_little_parallel_text_are_refused() -> None:
     x, contents, languages, *_ = planted()
     with pytest.raises(ValueError, match="no rows in 'ur'.*bn, en, hi"):
         subspace(x, contents, languages, "ur", 1, 0.9)
-    apart = [(f"{name}-{language}", r) for (name, r), language in zip(contents, languages, strict=True)]
+    apart = [
+        (f"{name}-{language}", r) for (name, r), language in zip(contents, languages, strict=True)
+    ]
     with pytest.raises(ValueError, match="0 contents are asked in 'hi' and in another"):
         subspace(x, apart, languages, "hi", 1, 0.9)
     with pytest.raises(SpecError, match="shared"):

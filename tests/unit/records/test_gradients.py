@@ -1,4 +1,4 @@
-"""Gradient norms: the closed form of a softmax head, finite differences, and what leaves no norm."""
+"""Gradient norms: closed form of a softmax head, finite differences, and what has no norm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROMPT, ANSWER = (1, 4, 5), (6, 3, 2)
 
 
 class Bigram(torch.nn.Module):
-    """Fixed vectors of tokens under a linear softmax head: logits of what follows token t are W e_t.
+    """Fixed vectors of tokens under a linear softmax head: logits of what follows t are W e_t.
 
     Everything is float64, so that differences can be small.
     """

@@ -61,7 +61,7 @@ class Edit:
             raise SpecError("shared", "must be at least 0 and below 1.")
 
     def fit(self, model: Any, tokenizer: Any, data: FitData, *, seed: int, place: int) -> Scrub:
-        """The scrub of the row at the ends of prompts, from what edit data say in every language."""
+        """The scrub of the row at the ends of prompts, from what edit data ask in each language."""
         import pandas as pd
         import torch
 
