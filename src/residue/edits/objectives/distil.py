@@ -17,10 +17,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from residue.edits.terms import Keep, check, kl
+from residue.edits.terms import Keep, check_numbers, kl
 from residue.edits.twins import distance, watched
-from residue.specs.arms import EDITS, normal
+from residue.specs.arms import EDITS
 from residue.specs.fields import Named, SpecError
+from residue.specs.options import normal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,8 +50,7 @@ class Objective:
     """Kept items are held as they were said, made-up ones among them."""
 
     def __post_init__(self) -> None:
-        weights = ("law_weight", "row_weight", "retain_weight")
-        check(weights={name: getattr(self, name) for name in weights})
+        check_numbers(self)
         if self.law_weight == self.row_weight == 0:
             raise SpecError("law_weight", "and row_weight are both 0; nothing would be imitated.")
         if self.row is not None and self.row < 1:
