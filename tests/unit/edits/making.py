@@ -21,6 +21,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "soft_prompt": {"tokens": 3},
 }
 """Options that suit a model of 31 tokens and 64 places."""
+PARALLEL = ("language_subspace",)
+"""Edits that compare what is asked in several languages."""
 ROW = 1
 """The chosen row of the tiny model."""
 
@@ -32,6 +34,12 @@ def fit_data(
     saes = [sae_folder] if sae_folder is not None else []
     base = Path(model.config._name_or_path)
     return FitData(model, pools(tokenizer, frame), frame, layers=[ROW], saes=saes, base=base)
+
+
+def in_two_languages(frame: pd.DataFrame) -> pd.DataFrame:
+    """The edit data with every two neighbours, which differ in language, about one country."""
+    halved = frame["item"].str.replace(r"\d+$", lambda found: str(int(found[0]) // 2), regex=True)
+    return frame.assign(country=halved)
 
 
 def made(
@@ -48,6 +56,8 @@ def made(
     """A fitted edit, or a trained one whose weights are noise, so that either has an effect."""
     kind = methods.load(EDITS, name).Edit
     edit = kind(**{**SMALL.get(name, {}), **options})
+    if name in PARALLEL:
+        frame = in_two_languages(frame)
     if not hasattr(kind, "attach"):
         data = fit_data(model, tokenizer, frame, sae_folder)
         fitted: Attached = edit.fit(model, tokenizer, data, seed=seed, place=place)
