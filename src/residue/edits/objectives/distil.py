@@ -35,14 +35,15 @@ class Objective:
     """Law and row of a gated model on forget items, of the model before on items to keep."""
 
     teacher: Annotated[Any, Named(EDITS, "Edit")] = "gate_v2"
-    """The computed edit that is imitated, with its options; one that needs an SAE has it made."""
+    """The computed edit that is imitated, with its options; one that needs an SAE has it made. A
+    clamp far off the base's rows makes a law that spreads to what no retain item holds."""
     row: int | None = None
     """Row that is matched; null takes the last, from which every law is made."""
     law_weight: float = 1.0
     """Share of the divergence of the answers' laws."""
     row_weight: float = 1.0
     """Share of the distance of the rows, in squared norms of the aim's."""
-    retain_weight: float = 4.0
+    retain_weight: float = 8.0
     """Share of the items to keep; more spares them and imitates less."""
 
     ROLES: ClassVar[tuple[str, ...]] = ("forget", "retain")
