@@ -34,7 +34,7 @@ def planned_methods(wildcards):
     return (
         {(OBJECTIVES, name) for name in objectives}
         | {(OBJECTIVES, name) for attack in built for name in attack.OBJECTIVES}
-        | {(EDITS, step.edit["name"]) for step in planned_steps()}
+        | {(EDITS, name) for step in planned_steps() for name in step.edits()}
         | {(EDITS, name) for attack in built for name in attack.EDITS}
         | {(ATTACKS, each["attack"]["name"]) for each in planned_attacks()}
     )

@@ -27,6 +27,7 @@ LIVE = {
     "probe_memory",
     "pretrain_model",
     "record",
+    "record_gradients",
     "record_stream",
     "score_sae",
     "self_test",

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
+from residue.records.gradients import gradient_norms
 from residue.records.outputs.tables import VALUES
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
@@ -260,6 +262,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "patching": patching_table(
             ["a"], [1], np.zeros(1), np.full((2, 3, 1), -1.0), {"b": "unknown"}, 0.05
         ),
+        "gradients": gradient_norms(SimpleNamespace(config=None), None, facts.head(0), []),
         "estimates": made,
         "claims": claims(made, sentences),
         "relearning": relearning_table(
@@ -322,6 +325,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "known",
         "selftest",
         "patching",
+        "gradients",
         "estimates",
         "depth",
         "final_predictions",

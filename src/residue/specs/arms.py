@@ -65,6 +65,9 @@ class StepSpec:
             )
         objective = normal("objective", OBJECTIVES, "Objective", self.objective)
         object.__setattr__(self, "objective", objective)
+        teacher = self.built_teacher()
+        if teacher is not None and not hasattr(teacher, "fit"):
+            raise SpecError("objective.teacher", "is a trained edit; name a computed one.")
         absent = [role for role in self.built_objective().ROLES if role not in self.train.batch]
         if absent:
             raise SpecError(
@@ -103,17 +106,27 @@ class StepSpec:
             raise TypeError(f"'{self.edit['name']}' is computed and has no objective")
         return built("objective", OBJECTIVES, "Objective", self.objective)
 
+    def built_teacher(self) -> Any:
+        """The computed `Edit` that the objective imitates; None where it imitates none."""
+        objective = self.built_objective() if self.objective is not None else None
+        named = getattr(objective, "teacher", None)
+        return None if named is None else built("objective.teacher", EDITS, "Edit", named)
+
+    def edits(self) -> set[str]:
+        """Names of the method files that the step reads: its edit, and its objective's teacher."""
+        objective = self.built_objective() if self.objective is not None else None
+        taught = getattr(objective, "teacher", None)
+        return {self.edit["name"]} | ({taught["name"]} if taught else set())
+
     def changes_head(self) -> bool:
         """Whether the edit puts other values into norms or unembedding."""
         return bool(getattr(methods.load(EDITS, self.edit["name"]).Edit, "OWN_HEAD", False))
 
     def needs(self) -> frozenset[str]:
-        """Which of ``layers``, ``sae`` and ``features`` the edit reads with these options."""
-        edit = self.built_edit()
-        needs = frozenset(edit.NEEDS)
-        # The choice of rows is for edits that name none; an SAE is found by the choice.
-        row_is_named = getattr(edit, "row", None) is not None
-        return needs - {"layers"} if row_is_named and "sae" not in needs else needs
+        """Which of ``layers``, ``sae`` and ``features`` the edit reads with these options, and with
+        it the edit that its objective imitates."""
+        teacher = self.built_teacher()
+        return _needs(self.built_edit()) | (_needs(teacher) if teacher is not None else set())
 
 
 @dataclass(frozen=True)
@@ -190,3 +203,10 @@ class ArmSpec:
         if self.model:
             return (StepSpec(edit="full"),)
         return (StepSpec(edit="lora"),) if self.adapter else ()
+
+
+def _needs(edit: Any) -> frozenset[str]:
+    needs = frozenset(edit.NEEDS)
+    # The choice of rows is for edits that name none; an SAE is found by the choice.
+    row_is_named = getattr(edit, "row", None) is not None
+    return needs - {"layers"} if row_is_named and "sae" not in needs else needs
