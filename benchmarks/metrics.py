@@ -172,7 +172,7 @@ def main(arguments: list[str]) -> None:
         return
     for name, text in blocks.items():
         refresh(DOCUMENT, name, text)
-    meta.to_csv(DOCUMENT.with_suffix(".tsv"), sep="\t", index=False, float_format="%.4g")
+    meta.to_csv(DOCUMENT.with_suffix(".tsv"), sep="\t", index=False, float_format="%.8g")
     drawn = DOCUMENT.parent / "pictures" / "metrics.svg"
     drawn.write_bytes(render(picture(meta), "svg"))
 

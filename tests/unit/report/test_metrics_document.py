@@ -12,6 +12,7 @@ import yaml
 from residue.core import methods
 from residue.specs.measures import METRICS
 from residue.specs.meta import FEWEST_RANKED
+from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.plan import read_config
 
 ROOT = Path(__file__).parents[3]
