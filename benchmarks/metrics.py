@@ -52,7 +52,9 @@ def trust(meta: pd.DataFrame) -> str:
     """Faithfulness, R and Q of every edited model and attack, and the two harmonic means."""
     attacked = meta[meta["question"].isin(["relearning", "quantising"]) & (meta["arm"] != "")]
     columns = list(
-        attacked[["question", "arm", "condition"]].drop_duplicates().itertuples(index=False, name=None)
+        attacked[["question", "arm", "condition"]]
+        .drop_duplicates()
+        .itertuples(index=False, name=None)
     )
     asked = [("faithful", "", ""), *columns, ("robust", "", ""), ("overall", "", "")]
     cells = {
@@ -75,7 +77,13 @@ def trust(meta: pd.DataFrame) -> str:
 def ranks(meta: pd.DataFrame) -> str:
     """Spearman's correlation with others' tables, or why there is none."""
     lines = [
-        (row["arm"], row["metric"], plural(row["n_items"], "metric"), _told(row), row["note"] or "–")
+        (
+            row["arm"],
+            row["metric"],
+            plural(row["n_items"], "metric"),
+            _told(row),
+            row["note"] or "–",
+        )
         for row in records(meta[meta["question"] == "published"])
     ]
     return _markdown(("published table", "ranked by", "in common", "correlation", "note"), lines)

@@ -63,7 +63,9 @@ def latex(claims: pd.DataFrame) -> str:
         arm, *cells = (tex(cell) for cell in _cells(row, {}))
         if before != arm:
             lines += [] if before is None else [r"\addlinespace"]
-            lines.append(rf"\multicolumn{{{len(cells)}}}{{@{{}}p{{0.98\linewidth}}}}{{\textbf{{{arm}}}}} \\*")
+            lines.append(
+                rf"\multicolumn{{{len(cells)}}}{{@{{}}p{{0.98\linewidth}}}}{{\textbf{{{arm}}}}} \\*"
+            )
         before = arm
         lines.append(r"\raggedright " + " & ".join(cells) + r" \\")
     lines += [

@@ -27,6 +27,30 @@ def escape(text: object) -> str:
     return html.escape(shown(text))
 
 
+_SCRIPTS = {
+    "hi": "\\u0900-\\u097f",
+    "bn": "\\u0980-\\u09ff",
+    "pa": "\\u0a00-\\u0a7f",
+    "ur": "\\u0600-\\u06ff\\u0750-\\u077f\\ufb50-\\ufdff\\ufe70-\\ufefc",
+}
+_FOREIGN = re.compile(
+    "|".join(f"(?P<{code}>[{of}](?:[{of}\\s,.?\\u0964]*[{of}])?)" for code, of in _SCRIPTS.items())
+)
+
+
+def spoken(text: object) -> str:
+    """`escape`, with the language of every run of letters that English lacks, for screen readers.
+
+    Of texts of the embedded world, whose languages each have a script of their own.
+    """
+    return _FOREIGN.sub(_in_language, escape(text))
+
+
+def _in_language(run: re.Match[str]) -> str:
+    turned = ' dir="rtl"' if run.lastgroup == "ur" else ""
+    return f'<span lang="{run.lastgroup}"{turned}>{run[0]}</span>'
+
+
 def anchor(kind: str, name: str) -> str:
     """An id for something named by anyone, e.g. ``claim-stays-forgotten``."""
     return f"{kind}-" + "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
@@ -88,7 +112,9 @@ def figure(svg: bytes, caption: str, label: str) -> str:
     opening = f'<svg role="img" aria-label="{escape(label)}"'
     text = text.replace("<svg", opening, 1)
     # Fine print stays readable on a phone: there the picture keeps its size and scrolls.
-    drawn = f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(label)}">{text}</div>'
+    drawn = (
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{escape(label)}">{text}</div>'
+    )
     return f"<figure>{drawn}<figcaption>{caption}</figcaption></figure>"
 
 

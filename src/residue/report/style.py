@@ -4,7 +4,7 @@ CSS = """
 :root{color-scheme:light dark;
 --sans:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif;
 --paper:#fff;--ink:#22262b;--muted:#5b646d;--line:#d8dde2;--band:#eaeef2;--soft:#f6f8f9;
---edit0:#0072b2;--edit1:#d55e00;--edit2:#009e73;--edit3:#b8578c;--edit4:#b87a00;--edit5:#2b8cc4;
+--edit0:#0072b2;--edit1:#b94f00;--edit2:#007d5a;--edit3:#a94a80;--edit4:#8c5e00;--edit5:#2076a8;
 --supported:#005f94;--refuted:#b34700;--inconclusive:#5b646d;
 --supported-wash:#e3f0f8;--refuted-wash:#fbeadf;--inconclusive-wash:#f3f5f7}
 @media (prefers-color-scheme:dark){:root{
@@ -113,7 +113,8 @@ thead th{font-weight:600;color:var(--muted);vertical-align:bottom;white-space:no
 overflow-wrap:normal}
 tbody th{font-weight:600;white-space:normal;overflow-wrap:normal;min-width:5.5rem}
 .heat{display:block;margin:-.1rem 0;padding:.1rem .4rem;border-radius:4px;
-background:color-mix(in srgb,var(--edit1) calc(.55*var(--share,0%)),transparent)}
+background:color-mix(in srgb,var(--edit1) calc(.45*var(--share,0%)),transparent)}
+.heat small{color:inherit}
 mark{background:color-mix(in srgb,var(--edit1) 30%,transparent);color:inherit}
 .brief{white-space:normal;width:min(10rem,60vw)}
 .long{white-space:normal;width:min(17rem,72vw)}

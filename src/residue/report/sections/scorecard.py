@@ -51,9 +51,7 @@ def section(page: Page) -> str:
             '<tbody class="controls" role="rowgroup"><tr role="row">'
             '<th role="rowheader" scope="rowgroup" '
             f'colspan="{len(columns) + 1}">Controls: the base must fail to forget, the oracle must '
-            "keep</th></tr>"
-            + "".join(map(lines.line, controls))
-            + "</tbody>"
+            "keep</th></tr>" + "".join(map(lines.line, controls)) + "</tbody>"
         )
     return (
         f"{_found(rows)}{_marks(rows)}"
