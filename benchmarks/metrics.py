@@ -1,9 +1,9 @@
 """Which unlearning metric can be fooled: a finished run's tables as `docs/metrics.md`.
 
-`python benchmarks/metrics.py RESULTS` prints what the table of metrics on trial of a run says
-(`config/meta.yaml`, in `results/meta`): metrics by liars, faithfulness, robustness, rank correlation
-with others' tables. `--write` puts it into the document, with a picture and the whole table beside
-it; `--commit NAME` says which commit made the run, if it is not the present one.
+`python benchmarks/metrics.py RESULTS` prints what a run's table of metrics on trial says
+(`config/meta.yaml`, in `results/meta`): metrics by liars, faithfulness, robustness, correlation of
+ranks with others' tables. `--write` puts it into the document, with a picture and the whole table
+beside it; `--commit NAME` says which commit made the run, if it is not the present one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SHAPES = {"caught": "o", "fooled": "X", "undecided": "D"}
 
 
 def liars(meta: pd.DataFrame) -> str:
-    """Metrics by liars, those that are fooled least first; in each cell verdict, share, interval."""
+    """Metrics by liars, those fooled least first; in each cell verdict, share and interval."""
     mine = meta[meta["question"] == "liar"]
     arms = list(dict.fromkeys(mine["arm"]))
     cells = {(row["metric"], row["arm"]): _told(row, row["verdict"]) for row in records(mine)}
@@ -51,11 +51,8 @@ def liars(meta: pd.DataFrame) -> str:
 def trust(meta: pd.DataFrame) -> str:
     """Faithfulness, R and Q of every edited model and attack, and the two harmonic means."""
     attacked = meta[meta["question"].isin(["relearning", "quantising"]) & (meta["arm"] != "")]
-    columns = list(
-        attacked[["question", "arm", "condition"]]
-        .drop_duplicates()
-        .itertuples(index=False, name=None)
-    )
+    kinds = attacked[["question", "arm", "condition"]].drop_duplicates()
+    columns = list(kinds.itertuples(index=False, name=None))
     asked = [("faithful", "", ""), *columns, ("robust", "", ""), ("overall", "", "")]
     cells = {
         (row["metric"], row["question"], row["arm"], row["condition"]): _told(row)
@@ -96,8 +93,8 @@ def provenance(results: Path, meta: pd.DataFrame, commit: str) -> str:
     models = int(meta.loc[meta["question"] == "faithful", "n_models"].max())
     level = f"{meta['level'].iloc[0]:.0%}"
     return (
-        f"Commit `{commit}`; {plural(models, 'model')}, half of them bases and half oracles, behind "
-        f"the AUCs; {level} intervals; {plural(len(jobs), 'job')}, {cpu:,.0f} CPU-seconds "
+        f"Commit `{commit}`; {plural(models, 'model')}, half of them bases and half oracles, "
+        f"behind the AUCs; {level} intervals; {plural(len(jobs), 'job')}, {cpu:,.0f} CPU-seconds "
         f"on {', '.join(sorted({str(job['device']) for job in jobs}))}. All lines: "
         "[metrics.tsv](metrics.tsv)."
     )

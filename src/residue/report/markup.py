@@ -85,8 +85,9 @@ def table(
 
 
 def _plain(cell: str) -> str:
-    """The words of a ready cell for an attribute: tags become spaces, quotes stay escaped."""
-    return " ".join(re.sub(r"<[^>]*>", " ", cell).replace('"', "&quot;").split())
+    """The words of a ready cell for an attribute, without tags and pictures; quotes stay inside."""
+    words = re.sub(r"<svg.*?</svg>|<[^>]*>", " ", cell, flags=re.DOTALL)
+    return " ".join(words.replace('"', "&quot;").split())
 
 
 def definitions(pairs: Mapping[str, str]) -> str:
@@ -196,7 +197,7 @@ def strip_axis(
 ) -> str:
     """The numbers under which strips of one `reach` are read: ends of the zone, middle, edges."""
     marks = [end for end in zone if abs(end - centre) < reach]
-    far = max((s * 10.0**e for e in range(-3, 4) for s in (1, 2, 5) if s * 10.0**e <= reach))
+    far = max(s * 10.0**e for e in range(-3, 4) for s in (1, 2, 5) if s * 10.0**e <= reach)
     marks += [centre, centre - far, centre + far] if tick else [0.0, 1.0]
     said: list[tuple[float, str]] = []
     for value in marks:

@@ -82,7 +82,8 @@ svg.inconclusive{color:var(--inconclusive)}
 .claim-part:first-of-type{border-top:0;margin-top:0}
 .claim-part h3{font-size:1.15rem;margin:.8rem 0 .3rem}
 .forest .strip,.forest .axis{min-width:14rem;width:22rem;max-width:26vw;margin:0}
-.axis{display:block;height:auto;overflow:visible;font:6.5px var(--sans)}.axis text{fill:var(--muted)}
+.axis{display:block;height:auto;overflow:visible;font:6.5px var(--sans)}
+.axis text{fill:var(--muted)}
 .forest td{vertical-align:middle}.forest th{vertical-align:middle}
 .forest details{margin:0}.forest details[open] .long{width:min(26rem,72vw)}
 .forest summary{font-weight:400;color:var(--muted);white-space:nowrap}
@@ -147,8 +148,14 @@ line-height:1.3;margin-bottom:.1rem}
 .stack th,.stack td{display:block;border:0;white-space:normal;padding:.1rem 0;position:static}
 .stack td[data-head]:not([data-head=""])::before{content:attr(data-head)": ";color:var(--muted);
 font-size:.85em}
-.stack .source{white-space:normal}.stack .brief,.stack .long,.stack .wider{width:auto}.stack .wider,.stack .long{display:inline}
+.stack .source{white-space:normal}.stack .brief,.stack .long,.stack .wider{width:auto}
+.stack .wider,.stack .long{display:inline}
 .stack br{display:none}.stack small{margin-left:.35rem}
+.forest .stack tr{display:grid;grid-template-columns:1fr 1fr;gap:0 .8rem;align-items:baseline}
+.forest .stack td:nth-of-type(2){grid-column:1/-1}.forest .stack .strip{height:1.1rem}
+.forest .stack td:nth-of-type(-n+2)::before,.forest .stack td:last-of-type::before,
+.forest .stack td:nth-of-type(3)::before{content:none}
+.forest .stack td:last-of-type{grid-column:1/-1}
 .scroll:has(>.stack){overflow-x:visible;background:none}
 figure svg:not(.plot){min-width:30rem}}
 @media print{:root{color-scheme:light}body{font-size:9.5pt}h2,h3{break-after:avoid}

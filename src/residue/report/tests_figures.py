@@ -208,8 +208,9 @@ def _graph(ax: Axes, edges: pd.DataFrame) -> None:
         middle = start + share * (end - start) + bow * np.array([-step[1], step[0]]) * -0.35
         upright = abs(step[0]) < 0.1
         x, y = float(middle[0]) - 0.05 * upright, float(middle[1]) + 0.06 * (not upright)
-        ax.text(x, y, f"{edge['adjacent']:.2f}", fontsize=6.2, color=MUTED,
-                ha="right" if upright else "center", va="center" if upright else "bottom")  # fmt: skip
+        across, along = ("right", "center") if upright else ("center", "bottom")
+        words = f"{edge['adjacent']:.2f}"
+        ax.text(x, y, words, fontsize=6.2, color=MUTED, ha=across, va=along)
     for name, (x, y) in PLACES.items():
         ax.text(x, y, name, ha="center", va="center", weight="bold", fontsize=9.5)
 
