@@ -15,6 +15,7 @@ import pandas as pd
 from residue.core.text import shown
 from residue.report.rows import records
 from residue.report.words import MARKS, interval, margin, number, p_value, plain_name, slice_name
+from residue.specs.claims import RATIOS
 
 _HEAD = ("Model", "Claim", "Verdict", "Difference", "Interval", "Margin", "p (adjusted)", "n")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#+!|~$&])")
@@ -97,7 +98,7 @@ def _cells(row: dict[str, Any], marks: dict[str, str]) -> tuple[str, ...]:
     marked = f"{marks[verdict]} {verdict}" if marks else verdict
     if row["role"] == "headline":
         return arm, f"{claim} (headline)", marked, "–", "–", "–", told, counts
-    signed = row["statistic"] != "perplexity"
+    signed = row["statistic"] not in RATIOS
     return (
         arm,
         claim,

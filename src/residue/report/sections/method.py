@@ -5,7 +5,7 @@ from __future__ import annotations
 from residue.report.markup import definitions, escape, link, table
 from residue.report.page import Page
 from residue.report.words import KINDS, margin
-from residue.specs.claims import EstimandSpec
+from residue.specs.claims import RATIOS, EstimandSpec
 
 TITLE = "How each number was made"
 
@@ -203,7 +203,7 @@ def _items(estimand: EstimandSpec) -> str:
 
 
 def _against(statistic: str) -> str:
-    return "divided by" if statistic == "perplexity" else "minus"
+    return "divided by" if statistic in RATIOS else "minus"
 
 
 def _files(page: Page) -> str:
