@@ -52,12 +52,10 @@ def _upper(x: Floats, w: Floats, ceiling: float, tail: float) -> float:
     # Work on [0, 1] so that tolerances mean the same for every unit of measurement.
     share = np.append((x - x.min()) / scale, 1.0)
     mass = np.append(w, w.max()) / w.max()
-    # Clusters of right and wrong items share few values: each is worked out once.
-    met = np.column_stack([share, mass])[mass > 0]
-    (share, mass), counts = _distinct(met)
+    share, mass = share[mass > 0], mass[mass > 0]
 
     def excess(t: float) -> float:
-        return _chance_below(mass * (share - t), counts) - (1.0 - tail)
+        return _chance_below(mass * (share - t)) - (1.0 - tail)
 
     return float(x.min()) + scale * _root(excess)
 
@@ -80,26 +78,19 @@ def _root(f: Callable[[float], float]) -> float:
     return right
 
 
-def _distinct(rows: Floats) -> tuple[Floats, Floats]:
-    """The columns of the distinct rows, and how often each row occurs."""
-    found, counts = np.unique(rows, axis=0, return_counts=True)
-    return found.T, counts.astype(np.float64)
-
-
-def _chance_below(a: Floats, counts: Floats) -> float:
-    """P(sum of a_i E_i <= 0) for independent unit exponentials E_i, `counts` of them with each a_i,
-    by Gil-Pelaez inversion."""
-    a, counts = a[a != 0.0], counts[a != 0.0]
+def _chance_below(a: Floats) -> float:
+    """P(sum of a_i E_i <= 0) for independent unit exponentials E_i, by Gil-Pelaez inversion."""
+    a = a[a != 0.0]
     if (a > 0).all():
         return 0.0
     if (a < 0).all():
         return 1.0
     # u = tan(theta) / s maps the half line to a quarter turn; the integrand is smooth there.
-    s = math.sqrt(float(counts @ (a * a)))
+    s = math.sqrt(float(a @ a))
     theta = (_NODES + 1.0) * (math.pi / 4.0)
     u = np.tan(theta) / s
-    angle = np.arctan(np.outer(u, a)) @ counts
-    size = np.exp(-0.5 * (np.log1p(np.outer(u, a) ** 2) @ counts))
+    angle = np.arctan(np.outer(u, a)).sum(axis=1)
+    size = np.exp(-0.5 * np.log1p(np.outer(u, a) ** 2).sum(axis=1))
     # du / u = d(theta) / (sin(theta) cos(theta))
     integral = (math.pi / 4.0) * np.sum(
         _WEIGHTS * size * np.sin(angle) / (np.sin(theta) * np.cos(theta))
