@@ -27,7 +27,7 @@ def section(page: Page) -> str:
     intro = page.words(
         "<p>The countries to forget are dealt into parts. Some edits are asked for one part, more, "
         "or all of them at once; others for one after the other, each on the model that the last "
-        "one left. A request that an earlier edit had granted and a later one undid would rise again; "
+        "one left. A request that one edit had granted and the next undid would rise again; "
         "countries that nobody asked for should stay where the base has them.</p>"
     )
     drawn = ""
