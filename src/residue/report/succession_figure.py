@@ -55,7 +55,7 @@ def succession(table: pd.DataFrame) -> Figure:
 def _chain(rows: pd.DataFrame) -> list[str]:
     """The longest succession of arms, last one first."""
     before = dict(zip(rows["arm"], rows["after"], strict=True))
-    arm = str(rows.loc[rows["n_requests"].idxmax(), "arm"])
+    arm = str(max(records(rows), key=lambda row: row["n_requests"])["arm"])
     found = []
     while arm in before:
         found.append(arm)
