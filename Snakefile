@@ -59,6 +59,7 @@ include: "rules/conditions.smk"
 include: "rules/depth.smk"
 include: "rules/meta.smk"
 include: "rules/injection.smk"
+include: "rules/succession.smk"
 include: "rules/report.smk"
 
 

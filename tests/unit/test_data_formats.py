@@ -54,13 +54,14 @@ from residue.report.judging import confusion
 from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
 from residue.report.relearning import relearning_table
+from residue.report.succession import Asked, succession_table
 from residue.report.tests import COLUMNS as TESTS
 from residue.report.tests import blank, with_multiplicity
 from residue.representation.causal_picture import design_of, picture
 from residue.representation.order_rows import order_rows, pairs_of
 from residue.representation.row_tests import as_tables as row_tables
 from residue.representation.selection import score_rows
-from residue.specs.arms import ArmSpec
+from residue.specs.arms import ArmSpec, PartSpec
 from residue.specs.conditions import StressSpec
 from residue.specs.default_claims import default_claims
 from residue.specs.default_estimands import default_estimands
@@ -288,6 +289,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
         ),
+        "succession": succession_table(
+            measured,
+            facts,
+            known,
+            edit_data(world),
+            [Asked("npo", "npo", "", (PartSpec(of=2),))],
+            StatisticsSpec(),
+        ),
         "injection": injection_table(attacks, {}, StatisticsSpec()),
         "certificate": certificate(attacks, StatisticsSpec()),
         "judge": confusion(
@@ -332,6 +341,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "claims",
         "recovery",
         "relearning",
+        "succession",
         "tests rows",
         "tests items",
         "tests orders",

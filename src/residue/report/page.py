@@ -32,9 +32,11 @@ class Page:
     """What is claimed, by name."""
     recovery: pd.DataFrame | None = None
     """What attacks bring back, as `residue.report.recovery` writes it; None: no attack."""
+    succession: pd.DataFrame | None = None
+    """What is left of each request, as `residue.report.succession` writes it; None: no parts."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>,
-    tests_<kind>."""
+    """SVG by name: tradeoff, by_language, first_rows, recovery, succession, depth_<lens>,
+    trace_<arm>, tests_<kind>."""
     depth: pd.DataFrame | None = None
     """What lenses read at each row, as `residue.report.depth` writes it."""
     tests: pd.DataFrame | None = None

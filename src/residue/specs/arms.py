@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from residue.core import methods
+from residue.core.seeds import derive
 from residue.specs.fields import Named, SpecError
 from residue.specs.options import built, normal
 from residue.specs.outputs import Outputs
@@ -22,6 +24,33 @@ to forget and to keep."""
 
 
 @dataclass(frozen=True)
+class PartSpec:
+    """Which of the countries to forget a step is asked to forget: one request of several, or a
+    smaller one. They are dealt by name into parts as even as can be."""
+
+    of: int = 3
+    """Parts into which the countries are dealt; more are smaller."""
+    take: tuple[int, ...] = (1,)
+    """Parts that are asked for, counted from 1. Arms that take more and more of them make a curve
+    over the size of the request; arms `after` each other, a succession of requests."""
+
+    def __post_init__(self) -> None:
+        if self.of < 2:
+            raise SpecError("of", f"deals into {self.of} parts; say 2 or more, or leave it out.")
+        if not self.take or len(set(self.take)) < len(self.take):
+            raise SpecError("take", "names each part once, and at least one; say [1].")
+        if min(self.take) < 1 or max(self.take) > self.of:
+            raise SpecError("take", f"counts parts from 1 to {self.of}; got {list(self.take)}.")
+
+    def chosen(self, countries: Iterable[str]) -> frozenset[str]:
+        """Of all countries to forget, those in the parts taken."""
+        dealt = sorted(set(countries), key=lambda country: derive("forget_part", country))
+        return frozenset(
+            country for place, country in enumerate(dealt) if place % self.of + 1 in self.take
+        )
+
+
+@dataclass(frozen=True)
 class StepSpec:
     """One edit and how it is trained. Methods are a name, or ``{name: …}`` with their options."""
 
@@ -35,6 +64,9 @@ class StepSpec:
     forget_languages: tuple[str, ...] = ()
     """Languages of the forget rows that this step is shown; empty shows all. With one of several
     requested languages, the arm is a liar that forgets in that language alone."""
+    forget_part: PartSpec | None = None
+    """Which part of the countries to forget this step is shown; null shows all. As many updates are
+    made of fewer items, unless `train.steps` says otherwise."""
     without_families: tuple[str, ...] = ()
     """Attack families of the defence data that this step is not shown, nor chosen by; with one of
     them each, a set of arms says what a defence does to families that it never met."""
@@ -74,6 +106,8 @@ class StepSpec:
                 f"train.batch.{absent[0]}",
                 f"is needed by the objective '{objective['name']}'; say how many per update.",
             )
+        if self.forget_part is not None and self.defends():
+            raise SpecError("forget_part", "is for edits that forget; a defence is shown attacks.")
         if self.without_families and not self.defends():
             raise SpecError("without_families", "is for defences, which are shown attacks.")
         if self.train.choose == "best" and not self.defends():

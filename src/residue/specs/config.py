@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 
 from residue.specs import succession
 from residue.specs.arms import ArmSpec
-from residue.specs.claims import LEVELS, ClaimSpec, EstimandSpec
+from residue.specs.claims import LEVELS, RATIOS, ClaimSpec, EstimandSpec
 from residue.specs.compute import ComputeSpec
 from residue.specs.conditions import (
     PLAIN,
@@ -286,6 +286,11 @@ class Config:
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is a difference, and '{claim.kind}' speaks of a level; "
                     "name one without a reference.",
+                )
+            if claim.kind == "reduced" and estimand.statistic in RATIOS and claim.margin >= 1.0:
+                raise SpecError(
+                    f"claims.{name}.margin",
+                    f"must lie below 1, not {claim.margin}: no more than all can be gone.",
                 )
             self._check_arms(f"claims.{name}.arms", claim.arms)
         for name, headline in self.headlines.items():
