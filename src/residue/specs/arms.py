@@ -185,6 +185,13 @@ class StepSpec:
             raise TypeError(f"'{self.edit['name']}' is computed and has no objective")
         return built("objective", OBJECTIVES, "Objective", self.objective)
 
+    def lens(self) -> str:
+        """The lens whose fit on the base the objective reads rows through; empty where none."""
+        if self.objective is None:
+            return ""
+        kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
+        return str(getattr(kind, "LENS", ""))
+
     def changes_head(self) -> bool:
         """Whether the edit puts other values into norms or unembedding."""
         return bool(getattr(methods.load(EDITS, self.edit["name"]).Edit, "OWN_HEAD", False))
