@@ -29,11 +29,13 @@ Watched = int | tuple[int, ...] | None
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt with its answer as ids; `start` is the place of the first answer token."""
+    """A prompt with its answer as ids; `start` is the place of the first answer token, `weight` how
+    much it counts in means over items and tokens."""
 
     item: str
     ids: tuple[int, ...]
     start: int
+    weight: float = 1.0
 
 
 def encode(tokenizer: Any, item: str, prompt: str, answer: str) -> Example:

@@ -14,6 +14,7 @@ from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests, first_steps
 from residue.edits.attached import Attached
 from residue.edits.batches import Batches, Views, pools
+from residue.edits.difficulty import arranged
 from residue.edits.feed import DEV_SETS, Fed, Shown, fed_by, rows_for
 from residue.edits.fitting import FitData, chosen_row
 from residue.edits.projection import Projection, fresh_projection
@@ -158,8 +159,9 @@ def _train_step(
     method = step.built_edit()
     if getattr(method, "row", 0) is None:
         method = dataclasses.replace(method, row=chosen_row(None, layers))
-    edit = method.attach(model, seed=derive(seed, "weights"), place=place)
     sizes = {role: step.train.batch[role] for role in objective.ROLES}
+    batches = arranged(model, Batches(fed.items, sizes, derive(seed, "batches")), step.train)
+    edit = method.attach(model, seed=derive(seed, "weights"), place=place)
     size = getattr(objective, "projection", 0)
     project = None
     if size:
@@ -168,7 +170,7 @@ def _train_step(
         project = fresh_projection(size, width, seed=derive(seed, "projection"), device=device)
     history = train(
         model,
-        Batches(fed.items, sizes, derive(seed, "batches")),
+        batches,
         objective,
         step.train,
         state_dir,

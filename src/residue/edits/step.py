@@ -201,12 +201,26 @@ class Answers:
 
     def read_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the tokens that `rows` gives; values: (N,)."""
-        return values.sum() / sum(len(each.ids) - 1 for each in self.whole)
+        read = [len(each.ids) - 1 for each in self.examples]
+        return self._weighed(values, read).sum() / sum(len(each.ids) - 1 for each in self.whole)
 
     def item_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the update's items; values: (n,)."""
-        return values.sum() / len(self.whole)
+        return self._weighed(values, [1] * len(self.examples)).sum() / len(self.whole)
 
     def token_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the update's answer tokens; values: (N,)."""
-        return values.sum() / sum(len(each.ids) - each.start for each in self.whole)
+        said = [len(each.ids) - each.start for each in self.examples]
+        total = sum(len(each.ids) - each.start for each in self.whole)
+        return self._weighed(values, said).sum() / total
+
+    def _weighed(self, values: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Values (lengths summed) times the weights of the examples that they are of."""
+        if all(each.weight == 1.0 for each in self.examples):
+            return values
+        spread = [
+            each.weight
+            for each, length in zip(self.examples, lengths, strict=True)
+            for _ in range(length)
+        ]
+        return values * values.new_tensor(spread)
