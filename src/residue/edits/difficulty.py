@@ -30,7 +30,7 @@ from residue.edits.batches import Batches, Views
 from residue.edits.looks import evaluating
 
 if TYPE_CHECKING:
-    from residue.specs.arms import TrainSpec
+    from residue.specs.training import TrainSpec
 
 Floats = NDArray[np.float64]
 

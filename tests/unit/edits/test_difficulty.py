@@ -16,8 +16,9 @@ from residue.edits.batches import Batches, micro_batches, pools
 from residue.edits.difficulty import Curriculum, arranged, losses, ranks, weighted, weights
 from residue.edits.objectives.npo import Objective as Npo
 from residue.edits.objectives.wga import Objective as Wga
-from residue.specs.arms import StepSpec, TrainSpec
+from residue.specs.arms import StepSpec
 from residue.specs.fields import SpecError
+from residue.specs.training import TrainSpec
 from tests.unit.edits.objective_steps import BATCH, FORGET, flat, step_of
 
 POOL = [(Example(f"f{i}", (1, 5 + i, 2), 2),) for i in range(5)]

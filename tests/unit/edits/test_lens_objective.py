@@ -21,8 +21,9 @@ from residue.lens.artefacts import Fitted, save_fitted
 from residue.lens.decoders import tuned
 from residue.models.blocks import row_hooks
 from residue.models.head import read_head
-from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+from residue.specs.arms import ArmSpec, StepSpec
 from residue.specs.fields import SpecError
+from residue.specs.training import TrainSpec
 from tests.unit.edits.objective_steps import BATCH, FORGET, some_lens, step_of
 
 

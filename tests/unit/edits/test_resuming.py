@@ -10,7 +10,8 @@ import pytest
 
 from residue.edits import checkpoints
 from residue.edits.recipes import train_arm
-from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+from residue.specs.arms import ArmSpec, StepSpec
+from residue.specs.training import TrainSpec
 
 STEPS = 56
 """A few more than lie between two states of an arm in training."""
