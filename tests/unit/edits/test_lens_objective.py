@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from residue.edits.arms import ArmError
+from residue.edits.feed import Shown
 from residue.edits.lensed import Given, LensError, read_lens
 from residue.edits.objectives.npo import Objective as Npo
 from residue.edits.objectives.tuned_lens_npo import Objective
+from residue.edits.planning import plan_run
 from residue.edits.recipes import train_arm
 from residue.edits.step import Step
 from residue.lens.artefacts import Fitted, save_fitted
@@ -23,6 +25,7 @@ from residue.models.blocks import row_hooks
 from residue.models.head import read_head
 from residue.specs.arms import ArmSpec, StepSpec
 from residue.specs.fields import SpecError
+from residue.specs.model import LoadSpec
 from residue.specs.training import TrainSpec
 from tests.unit.edits.objective_steps import BATCH, FORGET, some_lens, step_of
 
@@ -161,3 +164,17 @@ def test_an_arm_is_trained_through_the_lens(
     assert history["gained"].iloc[-1] < -0.5
     with pytest.raises(ArmError, match="reads rows through the lens tuned"):
         train_arm(base_folder, recipe, edit_data, home=tmp_path / "none", **told)
+
+
+def test_a_plan_counts_the_logits_of_every_row_that_is_read(
+    base_folder: Path, edit_data: pd.DataFrame, loaded: tuple[Any, Any]
+) -> None:
+    train = TrainSpec(batch={"forget": 4, "retain": 4})
+    arms = {
+        name: ArmSpec(steps=(StepSpec(objective=name, train=train),))
+        for name in ("npo", "tuned_lens_npo")
+    }
+    shown = Shown(loaded[1], edit_data, None)
+    table = plan_run(base_folder, LoadSpec(), arms, shown, device="cpu", limit=1e9)
+    logits = table.set_index("arm")["logits"]
+    assert logits["tuned_lens_npo"] == pytest.approx(3 * logits["npo"])  # rows 1 and 2, and its own
