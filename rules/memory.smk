@@ -43,6 +43,7 @@ rule probe_memory:
         plan=rules.plan_memory.output.plan,
         edit_data=EDIT_DATA,
         defence=planned_defence,
+        lens=arm_lens,
     output:
         probe=f"{OUT}/tables/memory/{{arm}}.parquet",
     log:

@@ -80,3 +80,11 @@ def arm_defence(wildcards):
     """Twins and items to keep, for arms with a step that is made from them."""
     steps = PLAN.config.arms[wildcards.arm].steps
     return DEFENCE_FILE if any(step.is_defence() for step in steps) else []
+
+
+def arm_lens(wildcards):
+    """What the base's lens was fitted to, for arms with an objective that reads rows through it."""
+    steps = PLAN.config.arms[wildcards.arm].steps
+    lenses = sorted({step.lens() for step in steps} - {""})
+    pair = getattr(wildcards, "pair", 0)
+    return [f"{OUT}/lens/pair{pair}/base/{lens}.safetensors" for lens in lenses]

@@ -210,6 +210,8 @@ def _one_update(
     trained: int,
     device: str,
 ) -> Plan:
+    objective = step.built_objective()
+    readings = len(objective.rows_of(shape.layers)) if step.lens() else 0
     lengths = [len(example.ids) for example in examples]
     everything = one = tokens = 0
     for group in buckets(lengths):
@@ -221,7 +223,7 @@ def _one_update(
         (everything, one),
         trained=trained,
         tokens=tokens,
-        supervised=sum(len(example.ids) - example.start for example in examples),
+        supervised=(1 + readings) * sum(len(each.ids) - each.start for each in examples),
         base=step.train.base,
         recompute=step.train.recompute,
         moments=step.train.moments,

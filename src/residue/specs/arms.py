@@ -114,6 +114,11 @@ class StepSpec:
             raise SpecError(
                 "train.choose", f"best is for defences; '{objective['name']}' stops by stop_at."
             )
+        for key in ("curriculum", "reweight"):
+            if getattr(self.train, key) and "forget" not in self.built_objective().ROLES:
+                raise SpecError(
+                    f"train.{key}", f"is for forget items; '{objective['name']}' has none."
+                )
         if self.train.stop_at is not None and self.defends():
             raise SpecError(
                 "train.stop_at", "looks at dev forget items; a defence uses choose and patience."
@@ -151,6 +156,13 @@ class StepSpec:
         objective = self.built_objective() if self.objective is not None else None
         taught = getattr(objective, "teacher", None)
         return {self.edit["name"]} | ({taught["name"]} if taught else set())
+
+    def lens(self) -> str:
+        """The lens whose fit on the base the objective reads rows through; empty where none."""
+        if self.objective is None:
+            return ""
+        kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
+        return str(getattr(kind, "LENS", ""))
 
     def changes_head(self) -> bool:
         """Whether the edit puts other values into norms or unembedding."""
