@@ -58,6 +58,7 @@ include: "rules/conditions.smk"
 include: "rules/depth.smk"
 include: "rules/meta.smk"
 include: "rules/injection.smk"
+include: "rules/attackers.smk"
 include: "rules/report.smk"
 
 

@@ -329,6 +329,12 @@ class Plan:
         """Whether arms are asked the deck of orders, and with it attacked through their data."""
         return "orders" in self.decks()
 
+    def adaptive(self) -> list[tuple[str, int, int]]:
+        """The runs before which attackers adapt; none without attackers."""
+        spec = self.config.adaptive
+        chosen = spec.arms or ("base", *self.defences())
+        return [run for run in self.modelled() if spec.attackers and run[0] in chosen]
+
     def reads_rows(self) -> bool:
         """Whether any lens reads the arms; without one nothing is asked of the lens deck."""
         return bool(self.config.lens.decoders) and not self.alone

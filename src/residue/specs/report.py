@@ -18,6 +18,7 @@ SECTIONS = (
     "independence",
     "relearning",
     "injection",
+    "attackers",
     "meta",
     "estimates",
     "checklist",
