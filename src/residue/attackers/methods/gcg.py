@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 class Attacker:
     """A suffix that is searched for with the arm's gradients, on each country anew."""
 
-    steps: int = 20
+    steps: int = 16
     """Swaps that may be kept; the attack is asked after each. A step costs `candidates` forward
     passes, one backward pass and one query."""
-    candidates: int = 48
+    candidates: int = 32
     """Swaps tried per step; more find better ones."""
     top: int = 64
     """Tokens per place, by gradient, from which swaps are drawn."""
