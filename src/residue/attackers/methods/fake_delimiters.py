@@ -119,7 +119,7 @@ def _neighbours(model: Any, tokenizer: Any, of: int, count: int) -> list[str]:
     usable = ordinary(model, tokenizer)
     found = []
     for token in order:
-        text = tokenizer.decode([token])
+        text = tokenizer.decode([token], clean_up_tokenization_spaces=False)
         if token in usable and text.strip() and _cut(tokenizer, text) == [token]:
             found.append(text.strip())
         if len(found) == count:

@@ -36,7 +36,8 @@ class Attacker:
     top: int = 64
     """Tokens per place, by gradient, from which swaps are drawn."""
     suffix: int = 8
-    """Tokens of the suffix; it begins as so many exclamation marks."""
+    """Exclamation marks that the suffix begins as, a space before each. They are as many tokens or
+    twice as many, by tokenizer; more give more room and cost longer prompts."""
 
     DRAWN: ClassVar[bool] = False
 
@@ -114,21 +115,33 @@ class Attacker:
 
 
 def _begun(arm: OpenArm, target: Target, size: int) -> tuple[list[int], list[int]]:
-    """The prompt's ids with the first suffix, and where its tokens stand; empty where they do
-    not."""
+    """The prompt's ids with the first suffix, and where its tokens stand; nowhere if its text is
+    not cut into the same tokens in the prompt as alone."""
     marks = " !" * size
     own = list(arm.tokenizer(marks, add_special_tokens=False)["input_ids"])
     ids = _ids(arm, target.written(target.order() + marks).prompt)
     for start in range(len(ids) - len(own), -1, -1):
+        places = list(range(start, start + len(own)))
         if ids[start : start + len(own)] == own:
-            return ids, list(range(start, start + len(own)))
+            same = _ids(arm, _attacked(arm, target, ids, places).prompt) == ids
+            return ids, places if same else []
     return ids, []
 
 
 def _attacked(arm: OpenArm, target: Target, ids: Sequence[int], places: Sequence[int]) -> Attacked:
     """The order and the suffix's text in the target's data."""
-    suffix = arm.tokenizer.decode([ids[place] for place in places], skip_special_tokens=False)
-    return target.written(target.order() + suffix)
+    first, last = places[0], places[-1]
+    # Some tokenizers drop a space that a text begins with, so the token before comes along.
+    before, joined = (_text(arm, ids[first - 1 : end]) for end in (first, last + 1))
+    return target.written(target.order() + joined.removeprefix(before))
+
+
+def _text(arm: OpenArm, ids: Sequence[int]) -> str:
+    return str(
+        arm.tokenizer.decode(
+            list(ids), skip_special_tokens=False, clean_up_tokenization_spaces=False
+        )
+    )
 
 
 def _ids(arm: OpenArm, prompt: str) -> list[int]:
