@@ -15,8 +15,9 @@ BIN := .venv/bin
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1
 
+# Files of tests side by side, the longest first (tests/conftest.py).
 test: .venv/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: .venv/test.stamp
 	$(BIN)/python -m pytest -m slow

@@ -96,7 +96,8 @@ def defence_trial(results: Path, name: str, options: dict[str, Any]) -> dict[str
     from residue.core.artifacts import read_parquet
     from residue.edits.recipes import train_arm
     from residue.edits.training import TrainingError
-    from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+    from residue.specs.arms import ArmSpec, StepSpec
+    from residue.specs.training import TrainSpec
 
     train = TrainSpec(steps=STEPS, batch=BATCH, choose="best")
     step = StepSpec(objective={"name": name, **options}, train=train)
@@ -147,7 +148,8 @@ def trial(
     from residue.core.artifacts import read_parquet
     from residue.edits.recipes import train_arm
     from residue.edits.training import TrainingError
-    from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+    from residue.specs.arms import ArmSpec, StepSpec
+    from residue.specs.training import TrainSpec
 
     step = StepSpec(
         edit=edit,

@@ -59,8 +59,9 @@ from residue.representation.order_rows import order_rows, pairs_of
 from residue.representation.row_tests import as_tables as row_tables
 from residue.representation.selection import score_rows
 from residue.specs.arms import ArmSpec
-from residue.specs.claims import default_claims, default_estimands
 from residue.specs.conditions import StressSpec
+from residue.specs.default_claims import default_claims
+from residue.specs.default_estimands import default_estimands
 from residue.specs.depth import DepthSpec
 from residue.specs.injection import InjectionSpec
 from residue.specs.measures import KnownSpec, LanguageIdSpec

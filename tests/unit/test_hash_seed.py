@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from residue.core import provenance
-from residue.specs.claims import default_claims, default_estimands
+from residue.specs.default_claims import default_claims
+from residue.specs.default_estimands import default_estimands
 from residue.specs.plan import Plan, read_config
 
 ROOT = Path(__file__).resolve().parents[2]

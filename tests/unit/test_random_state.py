@@ -29,7 +29,8 @@ from residue.report.estimates import estimates
 from residue.report.figures import by_language, tradeoff
 from residue.report.page import Page, build
 from residue.specs.arms import ArmSpec
-from residue.specs.claims import default_claims, default_estimands
+from residue.specs.default_claims import default_claims
+from residue.specs.default_estimands import default_estimands
 from residue.specs.fields import load
 from residue.specs.measures import KnownSpec
 from residue.specs.pretrain import ModelShape, PretrainSpec

@@ -70,6 +70,8 @@ def test_every_overlay_plans_a_whole_graph(project: Path) -> None:
             bring_files(project, overlay.stem)
         rules = {job.rule for job in plan(project, "--configfile", str(overlay)).values()}
         assert {first, "train_arm", "record", "decide_claims", "write_page"} <= rules
+        if overlay.stem == "full":
+            assert {"attack_orders", "estimate_attackers", "draw_attackers"} <= rules
         assert len({"pretrain_model", "read_data"} & rules) == 1
 
 
@@ -91,8 +93,12 @@ def test_files_that_users_have_not_brought_are_named(project: Path, tmp_path: Pa
 def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
     rules = {job.rule for job in plan(project, "--configfile", "config/ci.yaml").values()}
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
-    # These take the place of others where users bring items, models, edits or outputs.
+    # Some take the place of others where users bring items, models, edits or outputs; attackers who
+    # adapt are off by default, and run in `tests/end_to_end/test_drill.py`.
     assert rules == scripts - {
+        "attack_orders",
+        "estimate_attackers",
+        "draw_attackers",
         "adopt_edit",
         "fetch_model",
         "implant_model",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Views = tuple[Example, ...]
 """One item as trained on: one example, or several views of it (clean and injected, two answers)."""
 Batch = Mapping[str, Sequence[Views]]
-"""The items of one update by role, see `specs.arms.ROLES`."""
+"""The items of one update by role, see `specs.training.ROLES`."""
 CLEAN, ATTACKED, OBEYING = 0, 1, 2
 """Views of a twin: the clean prompt with the right answer, the attacked prompt with the same, and
 the attacked prompt with what obeying the hidden order would say."""

@@ -19,8 +19,9 @@ from residue.edits.batches import Batch
 from residue.edits.looks import exact_share
 from residue.edits.methods.lora import Edit
 from residue.edits.training import train
-from residue.specs.arms import OBJECTIVES, TrainSpec
+from residue.specs.arms import OBJECTIVES
 from residue.specs.implant import ImplantSpec
+from residue.specs.training import TrainSpec
 from residue.world.build import Role, World
 from residue.world.documents import Document, sample_documents
 

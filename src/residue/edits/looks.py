@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from residue.edits.answers import AT_ONCE, Example, score
 from residue.edits.batches import ATTACKED, CLEAN, OBEYING, Views
-from residue.specs.arms import TrainSpec
+from residue.specs.training import TrainSpec
 
 if TYPE_CHECKING:
     import pandas as pd

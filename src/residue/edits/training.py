@@ -25,8 +25,8 @@ from residue.edits.memory import base_in_nf4, blocks_again
 from residue.edits.optimiser import FlatAdamW
 from residue.edits.projection import Projection
 from residue.edits.step import Reference, Step
-from residue.specs.arms import TrainSpec
 from residue.specs.fields import plain
+from residue.specs.training import TrainSpec
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,15 +7,78 @@ said from it, so it lies on the path to the output, where a pooled row or a side
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
+from residue.edits.terms import Keep, check_numbers, keep
 from residue.specs.fields import SpecError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from residue.edits.answers import Scores
-    from residue.edits.step import Answers
+    from residue.edits.step import Answers, Step
+
+
+class Ends(NamedTuple):
+    """Twins, and the watched row at the last token of their prompts, (n, width or projection)."""
+
+    clean: Answers
+    attacked: Answers
+    benign: Tensor
+    """Of the clean twins."""
+    injected: Tensor
+    """Of the attacked ones."""
+
+    def obeying(self, step: Step) -> Tensor:
+        """Cosine of each attacked item with what the undefended model makes of the same prompt,
+        from which it obeys, (n, 1)."""
+        before = step.projected(first_rows(self.attacked.reference))
+        return cosines(self.injected, before).diagonal()[:, None]
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """Options and sum of the defences that tell an attacked item's representation from others."""
+
+    row: int | None = None
+    """Row of the representation; null takes the last, from which the answer is said."""
+    contrast_weight: float = 1.0
+    """Share of the contrast."""
+    answer_weight: float = 1.0
+    """Share of the loss of the right answers, attacked and clean."""
+    keep_weight: float = 1.0
+    """Share of the items that must stay as they are, a mean per answer token."""
+    keep: Keep = "nll"
+    """What holds them: ``nll``, their answers' loss; ``kl``, the divergence of the model before the
+    edit from the model now."""
+    projection: int = 0
+    """Size of a linear projection that the representation is read through; 0 reads the row itself,
+    which is on the path to the output."""
+
+    ROLES: ClassVar[tuple[str, ...]] = ("twin", "keep")
+    DATA: ClassVar[str] = "defence"
+    views: ClassVar[dict[str, tuple[int, ...]]] = {"twin": (0, 1)}
+
+    def __post_init__(self) -> None:
+        check_numbers(self)
+
+    def ends(self, step: Step) -> Ends:
+        """The twins and their representations, of attacked items first."""
+        step.watch(self.row)
+        clean, attacked = step.twins
+        injected = step.projected(first_rows(attacked.policy))
+        return Ends(clean, attacked, step.projected(first_rows(clean.policy)), injected)
+
+    def summed(self, step: Step, ends: Ends, contrast: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum of a contrast, answers and items to keep; its parts, and `collapse`."""
+        answer = (nll(ends.attacked) + nll(ends.clean)) / 2
+        kept = keep(step.kept, self.keep)
+        total = (
+            self.contrast_weight * contrast + self.answer_weight * answer + self.keep_weight * kept
+        )
+        parts = {"contrast": contrast, "answer": answer, "keep": kept}
+        return total, {**parts, **collapse(ends.clean, ends.injected, ends.benign)}
 
 
 def nll(answers: Answers) -> Tensor:

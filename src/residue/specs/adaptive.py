@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from residue.specs.arms import built, normal
 from residue.specs.fields import Named, SpecError
+from residue.specs.options import built, normal
 
 ATTACKERS = "attackers.methods"
 
@@ -19,7 +19,8 @@ class AdaptiveSpec:
     """Files of ``attackers/methods/``, e.g. ``[fake_delimiters, {name: best_of_n, tries: 64}]``;
     each adds its queries for every retain country and model. Empty leaves all of this out."""
     arms: tuple[str, ...] = ()
-    """Arms that are attacked, all pairs and seeds; empty takes the base and every defence."""
+    """Arms that are attacked, all pairs and seeds; empty takes the base and every arm that is
+    trained against hidden orders. Name arms that only rewrite prompts."""
 
     def __post_init__(self) -> None:
         made = [normal("attackers", ATTACKERS, "Attacker", each) for each in self.attackers]

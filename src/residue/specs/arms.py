@@ -1,108 +1,24 @@
-"""What is done to the base: arms, their edit steps, and how each step is trained."""
+"""Config section `arms`: what is done to the base, and in which steps."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from residue.core import methods
-from residue.specs import fields
 from residue.specs.fields import Named, SpecError
+from residue.specs.options import built, normal
 from residue.specs.outputs import Outputs
+from residue.specs.training import TrainSpec
 
 EDITS = "edits.methods"
 OBJECTIVES = "edits.objectives"
 GIVEN = ("model", "adapter", "records")
 """Keys of an arm that others made."""
 DEFAULT_SEEDS = (0, 1, 2)
-ROLES = ("forget", "retain", "pair", "twin", "keep")
-"""What the items of a batch may be there for: `twin` and `keep` are a defence's."""
 DEFENCE = "defence"
 """`DATA` of an objective that is fed from attacked prompts and their twins; others are from facts
 to forget and to keep."""
-
-
-@dataclass(frozen=True)
-class TrainSpec:
-    """One training run: how many updates, how large, on how many items, and when to stop early."""
-
-    steps: int = 80
-    """Updates at most; the cost grows in proportion and the schedule stretches over them."""
-    learning_rate: float = 2e-3
-    """Highest rate of AdamW; larger forgets in fewer steps and damages more of what is kept."""
-    schedule: Literal["constant", "linear", "cosine"] = "linear"
-    """How the rate falls after the warm-up: not at all, on a line, or on half a cosine."""
-    warmup: int = 5
-    """Updates over which the rate rises to its highest; the first update already has a share."""
-    final_share: float = 0.1
-    """Rate of the last update as a share of the highest; without effect under ``constant``."""
-    batch: dict[str, int] = field(default_factory=lambda: {"forget": 24, "retain": 96})
-    """Items per update and role. More retain items cost time and spare countries that no edit sees;
-    the mean over them does not depend on how many fit in memory."""
-    weight_decay: float = 0.0
-    """Decoupled decay of the edit's weights per update and unit of rate; pulls them to zero."""
-    clip: float = 1.0
-    """Largest norm of the gradient; a longer one is scaled down to it."""
-    loss_limit: float = 1e4
-    """A loss larger in size than this counts as exploded and stops the run."""
-    check_every: int = 20
-    """Updates between looks at the dev items; 0 never looks."""
-    stop_at: float | None = None
-    """Stop when the share of dev forget items still answered exactly is at most this. Null runs to
-    the end: once the push has let go, later updates repair what is to be kept."""
-    choose: Literal["last", "best"] = "last"
-    """Which update's weights a defence keeps: the last, or of the looks at dev items the best one:
-    the highest bound on right answers under the worst attack family, among those that keep clean
-    answers."""
-    allowed_loss: float = 0.03
-    """By how much the share of right dev answers without an attack may fall below the untrained
-    model's before a look is no candidate; for ``choose: best``."""
-    patience: int = 0
-    """Looks without a better one after which training stops; 0 never stops early. For ``choose:
-    best``."""
-    limit: int | None = None
-    """Updates after which to break off while the schedule still counts `steps`: a dry run of the
-    real thing. Null runs them all."""
-    moments: Literal[32, 8] = 32
-    """Bits of AdamW's moments; 8 saves memory (bitsandbytes, paged on a card) and rounds them."""
-    base: Literal["full", "nf4"] = "full"
-    """How the base is held while the edit trains; ``nf4`` takes 4.1 bits a weight (QLoRA) and the
-    edit then sits on the full base, a little off from what it was trained on."""
-    recompute: bool = False
-    """Compute every block again in the backward pass instead of keeping it (gradient
-    checkpointing): less memory for about a third more time, the same numbers."""
-
-    def __post_init__(self) -> None:
-        for key in ("steps", "learning_rate", "clip", "loss_limit"):
-            if getattr(self, key) <= 0:
-                raise SpecError(key, "must be above 0.")
-        for key in ("warmup", "weight_decay", "check_every", "allowed_loss", "patience"):
-            if getattr(self, key) < 0:
-                raise SpecError(key, "must not be negative.")
-        if self.warmup >= self.steps:
-            raise SpecError("warmup", f"must be below steps ({self.steps}); lower it.")
-        if not 0 <= self.final_share <= 1:
-            raise SpecError("final_share", "must lie between 0 and 1.")
-        if not self.batch:
-            raise SpecError("batch", "names no role; give at least one, e.g. {forget: 24}.")
-        for role, size in self.batch.items():
-            if role not in ROLES:
-                raise SpecError(f"batch.{role}", f"is no role; there are: {', '.join(ROLES)}.")
-            if size < 1:
-                raise SpecError(f"batch.{role}", "must be at least 1.")
-        if self.stop_at is not None:
-            if not 0 <= self.stop_at <= 1:
-                raise SpecError("stop_at", "is a share of items; choose between 0 and 1.")
-            if self.check_every == 0:
-                raise SpecError("stop_at", "needs dev checks; set check_every, e.g. to 10.")
-        if self.limit is not None and not 0 < self.limit <= self.steps:
-            raise SpecError("limit", f"must lie between 1 and steps ({self.steps}).")
-        if self.choose == "last" and self.patience:
-            raise SpecError("patience", "waits for a better look; set choose to best.")
-        if self.choose == "best" and not 0 < self.check_every <= (self.limit or self.steps):
-            raise SpecError("choose", "best needs looks at dev items; set check_every, e.g. to 10.")
 
 
 @dataclass(frozen=True)
@@ -272,84 +188,3 @@ class ArmSpec:
         if self.model:
             return (StepSpec(edit="full"),)
         return (StepSpec(edit="lora"),) if self.adapter else ()
-
-
-def normal(key: str, folder: str, kind: str, reference: Any) -> dict[str, Any]:
-    """``lora`` or ``{name: lora, …}`` as a name and the options that differ from their default."""
-    named = {"name": reference} if isinstance(reference, str) else reference
-    if not isinstance(named, Mapping) or not isinstance(named.get("name"), str):
-        raise SpecError(key, f"expects a name or {{name: …, options}}, not {reference!r}.")
-    made = built(key, folder, kind, named)
-    default = type(made)()
-    options = {
-        each.name: fields.plain(getattr(made, each.name))
-        for each in dataclasses.fields(made)
-        if getattr(made, each.name) != getattr(default, each.name)
-    }
-    return {"name": named["name"], **options}
-
-
-def built(key: str, folder: str, kind: str, reference: Mapping[str, Any]) -> Any:
-    """The class `kind` of a method file with its options; `SpecError` names what is wrong."""
-    try:
-        module = methods.load(folder, reference["name"])
-    except methods.UnknownMethodError as error:
-        raise SpecError(key, str(error)) from None
-    found = getattr(module, kind, None)
-    if found is None:
-        raise SpecError(
-            key, f"residue/{folder.replace('.', '/')}/{reference['name']}.py defines no {kind}."
-        )
-    options = {name: value for name, value in reference.items() if name != "name"}
-    return fields.load(found, options, key)
-
-
-def default_arms() -> dict[str, ArmSpec]:
-    """The default story: two edits in earnest, a defence, and two planted liars that the page must
-    catch.
-
-    Both edits hold what is to be kept by its divergence from the base, made-up countries among it;
-    their settings were chosen on dev countries (docs/tuning.md).
-    """
-    npo = StepSpec(
-        edit={"name": "lora", "rank": 64, "alpha": 128.0},
-        objective={"name": "npo", "beta": 3.0, "retain_weight": 2.0, "retain": "kl"},
-        train=TrainSpec(steps=100, batch={"forget": 32, "retain": 64}),
-    )
-    reft = StepSpec(
-        edit={"name": "loreft", "rank": 32},
-        objective={"name": "npo", "beta": 3.0, "retain_weight": 1.5, "retain": "kl"},
-        train=TrainSpec(learning_rate=5e-3),
-    )
-    defence = StepSpec(
-        objective="invariant",
-        train=TrainSpec(batch={"twin": 20, "keep": 20}, check_every=10, choose="best"),
-    )
-    return {
-        "npo": ArmSpec(steps=(npo,)),
-        "defended": ArmSpec(steps=(defence,)),
-        "reft_gate": ArmSpec(steps=(reft, StepSpec(edit="gate_v2", objective=None))),
-        "suppressor": _computed("suppress_answers"),
-        "destroyed": _computed("destroy"),
-    }
-
-
-def own_arms(arms: Mapping[str, ArmSpec]) -> dict[str, ArmSpec]:
-    """The arms of a run on users' data, which hold nothing that a defence could be shown: the
-    default's is left out, and one that users name is an error."""
-    default = default_arms()
-    kept = {}
-    for name, arm in arms.items():
-        if not any(step.defends() for step in arm.steps):
-            kept[name] = arm
-        elif arm != default.get(name):
-            raise SpecError(
-                f"arms.{name}.steps",
-                "has an objective that is shown hidden orders of the embedded world, which users' "
-                "data lack; name another objective.",
-            )
-    return kept
-
-
-def _computed(edit: str) -> ArmSpec:
-    return ArmSpec(steps=(StepSpec(edit=edit, objective=None),), seeds=(0,))

@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from residue.specs.arms import built, normal
 from residue.specs.fields import Named, SpecError
 from residue.specs.measures import METRICS
+from residue.specs.options import built, normal
 
 ATTACKS = "edits.attacks"
 PLAIN = "plain"

@@ -10,14 +10,8 @@ from dataclasses import dataclass, field, fields
 
 from residue.specs import succession
 from residue.specs.adaptive import AdaptiveSpec
-from residue.specs.arms import ArmSpec, default_arms
-from residue.specs.claims import (
-    LEVELS,
-    ClaimSpec,
-    EstimandSpec,
-    default_claims,
-    default_estimands,
-)
+from residue.specs.arms import ArmSpec
+from residue.specs.claims import LEVELS, ClaimSpec, EstimandSpec
 from residue.specs.compute import ComputeSpec
 from residue.specs.conditions import (
     PLAIN,
@@ -26,6 +20,9 @@ from residue.specs.conditions import (
     default_conditions,
 )
 from residue.specs.data import DataSpec
+from residue.specs.default_arms import default_arms
+from residue.specs.default_claims import default_claims
+from residue.specs.default_estimands import default_estimands
 from residue.specs.depth import DepthSpec
 from residue.specs.fields import SpecError
 from residue.specs.headlines import HeadlineSpec, default_headlines

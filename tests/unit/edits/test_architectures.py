@@ -27,9 +27,10 @@ from residue.records.stream import StreamFile, write_stream
 from residue.records.texts import record_texts
 from residue.sae.origin import hook_name, origin
 from residue.sae.training import train_saes
-from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+from residue.specs.arms import ArmSpec, StepSpec
 from residue.specs.records import RecordsSpec
 from residue.specs.sae import SaeShape, SaeTraining
+from residue.specs.training import TrainSpec
 from tests.architectures import KINDS, save_architecture
 
 ALWAYS = ("gemma2", "gpt2")

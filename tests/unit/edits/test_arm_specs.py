@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from residue.specs import fields
-from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+from residue.specs.arms import ArmSpec, StepSpec
 from residue.specs.fields import SpecError
+from residue.specs.training import TrainSpec
 
 
 def load(data: dict[str, Any]) -> ArmSpec:

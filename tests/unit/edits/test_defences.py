@@ -20,8 +20,9 @@ from residue.edits.objectives.struq import Objective as StruQ
 from residue.edits.objectives.triplet import Objective as Triplet
 from residue.edits.projection import fresh_projection, load_projection
 from residue.edits.terms import kl
-from residue.specs.arms import StepSpec, TrainSpec
+from residue.specs.arms import StepSpec
 from residue.specs.fields import SpecError
+from residue.specs.training import TrainSpec
 
 WORDS = 5
 

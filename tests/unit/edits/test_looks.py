@@ -20,8 +20,9 @@ from residue.edits.objectives.struq import Objective
 from residue.edits.recipes import train_arm
 from residue.edits.training import TrainingError, train
 from residue.models.loading import load_model
-from residue.specs.arms import ArmSpec, StepSpec, TrainSpec
+from residue.specs.arms import ArmSpec, StepSpec
 from residue.specs.fields import SpecError
+from residue.specs.training import TrainSpec
 from residue.stats.intervals import clopper_pearson
 
 SPEC = TrainSpec(

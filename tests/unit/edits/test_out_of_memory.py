@@ -15,7 +15,8 @@ from residue.edits.batches import Batches, pools
 from residue.edits.methods.lora import Edit
 from residue.edits.training import TrainingError, train
 from residue.models.loading import load_model
-from residue.specs.arms import OBJECTIVES, TrainSpec
+from residue.specs.arms import OBJECTIVES
+from residue.specs.training import TrainSpec
 
 SPEC = TrainSpec(steps=2, warmup=0, batch={"retain": 8}, check_every=0)
 

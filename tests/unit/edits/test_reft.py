@@ -14,8 +14,8 @@ from residue.edits.batches import Batches, pools
 from residue.edits.methods import gated_reft, loreft
 from residue.edits.objectives.npo import Objective
 from residue.edits.training import train
-from residue.specs.arms import TrainSpec
 from residue.specs.fields import SpecError
+from residue.specs.training import TrainSpec
 from tests.unit.edits.making import made
 
 ITEMS = [Example("a", (1, 5, 6, 7, 8, 2), 3), Example("b", (1, 9, 10, 2), 2)]

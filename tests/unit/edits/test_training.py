@@ -20,7 +20,7 @@ from residue.edits.methods.lora import Edit
 from residue.edits.objectives.npo import Objective
 from residue.edits.step import Step
 from residue.edits.training import TrainingError, rate, train
-from residue.specs.arms import TrainSpec
+from residue.specs.training import TrainSpec
 
 SPEC = TrainSpec(steps=6, warmup=2, learning_rate=5e-3, batch={"forget": 5, "retain": 6})
 

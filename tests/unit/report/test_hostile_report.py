@@ -21,7 +21,9 @@ from residue.report import drawing, figures, markup
 from residue.report.page import Page, build
 from residue.report.scorecard import scorecard_text
 from residue.report.setting import links
-from residue.specs.claims import ClaimSpec, EstimandSpec, default_claims, default_estimands
+from residue.specs.claims import ClaimSpec, EstimandSpec
+from residue.specs.default_claims import default_claims
+from residue.specs.default_estimands import default_estimands
 from residue.specs.report import ReportSpec
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

@@ -16,7 +16,8 @@ from residue.report.sections.method import FORMULAS
 from residue.report.tests import COLUMNS as TESTS
 from residue.report.tests import blank, with_multiplicity
 from residue.report.words import attainable, interval, number, plural
-from residue.specs.claims import default_claims, default_estimands
+from residue.specs.default_claims import default_claims
+from residue.specs.default_estimands import default_estimands
 from residue.specs.report import ReportSpec
 
 EVIL = '<script>alert("x")</script>'

@@ -12,14 +12,9 @@ import pytest
 from scipy import stats
 
 from residue.report.claims import COLUMNS, claims, region
-from residue.specs.claims import (
-    LEVELS,
-    ClaimSpec,
-    EstimandSpec,
-    default_claims,
-    default_estimands,
-    guide_margins,
-)
+from residue.specs.claims import LEVELS, ClaimSpec, EstimandSpec
+from residue.specs.default_claims import default_claims, guide_margins
+from residue.specs.default_estimands import default_estimands
 from residue.specs.fields import SpecError, load, plain
 from residue.specs.headlines import HeadlineSpec, default_headlines
 from residue.stats.attainability import clusters_needed

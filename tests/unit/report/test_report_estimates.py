@@ -15,7 +15,8 @@ from scipy import stats
 
 from residue.core.provenance import canonical
 from residue.report.estimates import COLUMNS, estimates
-from residue.specs.claims import EstimandSpec, default_estimands
+from residue.specs.claims import EstimandSpec
+from residue.specs.default_estimands import default_estimands
 from residue.specs.fields import SpecError, listed, load, unlisted
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.attainability import attainable_margin

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from residue.specs.claims import default_claims
+from residue.specs.default_claims import default_claims
 from residue.specs.fields import SpecError
 from residue.specs.plan import read_config
 

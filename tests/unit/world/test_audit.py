@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from residue.specs.claims import default_claims
+from residue.specs.default_claims import default_claims
 from residue.stats.attainability import attainable_margin
 from residue.world.audit import AUDIT_COLUMNS, AuditError, audit
 from residue.world.texts import normalised

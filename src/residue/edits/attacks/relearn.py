@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from residue.core.seeds import derive
-from residue.specs.arms import TrainSpec
 from residue.specs.fields import SpecError
+from residue.specs.training import TrainSpec
 
 if TYPE_CHECKING:
     from residue.edits.arms import OpenArm

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from residue.edits.terms import Keep, check, keep
+from residue.edits.terms import Forgets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,32 +18,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Objective:
+class Objective(Forgets):
     """Ascent to a ceiling on the forget items, plus a term that holds the retain items."""
 
     bound: float = 5.0
     """B, in nats per token: the push is nearly gone where an answer's loss reaches it."""
-    forget_weight: float = 1.0
-    """Share of the forget term in the loss."""
-    retain_weight: float = 2.5
-    """Share of the retain term, a mean per answer token of items that must stay right."""
-    retain: Keep = "nll"
-    """What holds them: ``nll``, their answers' loss; ``kl``, the divergence of the model before the
-    edit from the model now."""
 
-    ROLES: ClassVar[tuple[str, ...]] = ("forget", "retain")
-
-    def __post_init__(self) -> None:
-        check(
-            above_zero={"bound": self.bound},
-            weights={"forget_weight": self.forget_weight, "retain_weight": self.retain_weight},
-        )
+    ABOVE_ZERO: ClassVar[tuple[str, ...]] = ("bound",)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its parts: forget, retain, and the mean slope that is left."""
         far = (step.forget.policy.means / self.bound).tanh()
         forget = step.forget.item_mean(self.bound * far)
-        retain = keep(step.retain, self.retain)
-        total = self.forget_weight * forget + self.retain_weight * retain
         left = step.forget.item_mean(1 - far.detach().square())
-        return total, {"forget": forget, "retain": retain, "push": left}
+        return self.summed(step, forget, push=left)

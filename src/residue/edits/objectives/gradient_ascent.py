@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from residue.edits.terms import check
+from residue.edits.terms import check_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,7 +28,7 @@ class Objective:
     ROLES: ClassVar[tuple[str, ...]] = ("forget",)
 
     def __post_init__(self) -> None:
-        check(weights={"forget_weight": self.forget_weight})
+        check_numbers(self)
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its one part."""

@@ -8,9 +8,9 @@ the two terms are in balance only as long as training lasts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from residue.edits.terms import Keep, check, keep
+from residue.edits.terms import Forgets
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Objective:
+class Objective(Forgets):
     """Ascent on the forget items plus a term that holds the retain items."""
 
     forget_weight: float = 0.03
@@ -27,18 +27,7 @@ class Objective:
     its push, so a large share destroys; the default is what tuning chose (docs/tuning.md)."""
     retain_weight: float = 1.0
     """Share of the retain term, a mean per answer token of items that must stay right."""
-    retain: Keep = "nll"
-    """What holds them: ``nll``, their answers' loss; ``kl``, the divergence of the model before the
-    edit from the model now."""
-
-    ROLES: ClassVar[tuple[str, ...]] = ("forget", "retain")
-
-    def __post_init__(self) -> None:
-        check(weights={"forget_weight": self.forget_weight, "retain_weight": self.retain_weight})
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its parts: forget and retain."""
-        forget = step.forget.item_mean(step.forget.policy.sums)
-        retain = keep(step.retain, self.retain)
-        total = self.forget_weight * forget + self.retain_weight * retain
-        return total, {"forget": forget, "retain": retain}
+        return self.summed(step, step.forget.item_mean(step.forget.policy.sums))

@@ -10,10 +10,9 @@ representation of the same attacked prompt, from which it obeys. Plus w_answer Â
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from residue.edits import twins
-from residue.edits.terms import Keep, check, keep
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,55 +21,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Objective:
+class Objective(twins.Contrasts):
     """InfoNCE between attacked and clean twins, plus answers and items to keep."""
 
-    row: int | None = None
-    """Row of the representation; null takes the last, from which the answer is said."""
     temperature: float = 0.1
     """Ï„: smaller looks at the hardest negatives alone."""
     hard_negatives: bool = True
     """Whether the undefended model's own representation of the attacked prompt is a negative."""
-    contrast_weight: float = 1.0
-    """Share of the contrast."""
-    answer_weight: float = 1.0
-    """Share of the loss of the right answers, attacked and clean."""
-    keep_weight: float = 1.0
-    """Share of the items that must stay as they are, a mean per answer token."""
-    keep: Keep = "nll"
-    """What holds them: ``nll``, their answers' loss; ``kl``, the divergence of the model before the
-    edit from the model now."""
-    projection: int = 0
-    """Size of a linear projection that the representation is read through; 0 reads the row itself,
-    which is on the path to the output."""
-
-    ROLES: ClassVar[tuple[str, ...]] = ("twin", "keep")
-    DATA: ClassVar[str] = "defence"
-    views: ClassVar[dict[str, tuple[int, ...]]] = {"twin": (0, 1)}
 
     def __post_init__(self) -> None:
-        weights = ("contrast_weight", "answer_weight", "keep_weight")
-        check(weights={name: getattr(self, name) for name in (*weights, "projection")})
         twins.check_temperature(self.temperature)
+        super().__post_init__()
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its parts: contrast, answer, keep, retrieval and rank."""
-        step.watch(self.row)
-        clean, attacked = step.twins
-        anchors = step.projected(twins.first_rows(attacked.policy))
-        positives = step.projected(twins.first_rows(clean.policy))
-        hard = None
-        if self.hard_negatives:
-            obeying = step.projected(twins.first_rows(attacked.reference))
-            hard = twins.cosines(anchors, obeying).diagonal()[:, None]
-        told = twins.info_nce(
-            twins.cosines(anchors, positives), twins.same_data(clean), self.temperature, hard
-        )
-        contrast = attacked.item_mean(told)
-        answer = (twins.nll(attacked) + twins.nll(clean)) / 2
-        kept = keep(step.kept, self.keep)
-        total = (
-            self.contrast_weight * contrast + self.answer_weight * answer + self.keep_weight * kept
-        )
-        parts = {"contrast": contrast, "answer": answer, "keep": kept}
-        return total, {**parts, **twins.collapse(clean, anchors, positives)}
+        ends = self.ends(step)
+        hard = ends.obeying(step) if self.hard_negatives else None
+        similar = twins.cosines(ends.injected, ends.benign)
+        told = twins.info_nce(similar, twins.same_data(ends.clean), self.temperature, hard)
+        return self.summed(step, ends, ends.attacked.item_mean(told))

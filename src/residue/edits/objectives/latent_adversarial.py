@@ -11,8 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from residue.edits.terms import Keep, check, keep, push
-from residue.specs.fields import SpecError
+from residue.edits.terms import Forgets, push
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Objective:
+class Objective(Forgets):
     """NPO against the worst bend of a row, plus a term that holds the retain items."""
 
     row: int = 3
@@ -32,35 +31,13 @@ class Objective:
     """Steps of the adversary; each costs a forward and a backward pass of the forget items."""
     beta: float = 6.0
     """As in `npo`: how soon the push lets go."""
-    forget_weight: float = 1.0
-    """Share of the forget term in the loss."""
-    retain_weight: float = 2.5
-    """Share of the retain term, a mean per answer token of items that must stay right."""
-    retain: Keep = "nll"
-    """What holds them: ``nll``, their answers' loss; ``kl``, the divergence of the model before the
-    edit from the model now."""
 
-    ROLES: ClassVar[tuple[str, ...]] = ("forget", "retain")
-
-    def __post_init__(self) -> None:
-        check(
-            above_zero={
-                "bound": self.bound,
-                "inner_steps": self.inner_steps,
-                "beta": self.beta,
-            },
-            weights={"forget_weight": self.forget_weight, "retain_weight": self.retain_weight},
-        )
-        if self.row < 0:
-            raise SpecError("row", "must not be negative.")
+    ABOVE_ZERO: ClassVar[tuple[str, ...]] = ("bound", "inner_steps", "beta")
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its parts: forget, retain, and what δ adds to an answer's log p."""
         answers = step.forget
         bent = answers.bent(self.row, self.bound, self.inner_steps)
-        ratio = bent.sums - answers.reference.sums
-        forget = answers.item_mean(push(ratio, self.beta))
-        retain = keep(step.retain, self.retain)
+        forget = answers.item_mean(push(bent.sums - answers.reference.sums, self.beta))
         gained = answers.item_mean((bent.sums - answers.policy.sums).detach())
-        total = self.forget_weight * forget + self.retain_weight * retain
-        return total, {"forget": forget, "retain": retain, "gained": gained}
+        return self.summed(step, forget, gained=gained)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from residue.edits.terms import Keep, check, keep
+from residue.edits.terms import Keep, check_numbers, keep
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,10 +40,7 @@ class Objective:
     ROLES: ClassVar[tuple[str, ...]] = ("forget", "retain")
 
     def __post_init__(self) -> None:
-        check(
-            above_zero={"limit": self.limit, "rate": self.rate},
-            weights={"multiplier": self.multiplier, "forget_weight": self.forget_weight},
-        )
+        check_numbers(self, above_zero=("limit", "rate"))
 
     def after(self, history: Sequence[Mapping[str, Any]]) -> Objective:
         """The objective of the next update: λ as the last one's violation leaves it."""

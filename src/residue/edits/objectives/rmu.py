@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from residue.core.seeds import derive
-from residue.edits.terms import check
-from residue.specs.fields import SpecError
+from residue.edits.terms import check_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,13 +36,7 @@ class Objective:
     ROLES: ClassVar[tuple[str, ...]] = ("forget", "retain")
 
     def __post_init__(self) -> None:
-        check(
-            above_zero={"coefficient": self.coefficient},
-            weights={"retain_weight": self.retain_weight},
-        )
-        for key in ("row", "direction"):
-            if getattr(self, key) < 0:
-                raise SpecError(key, "must not be negative.")
+        check_numbers(self, above_zero=("coefficient",))
 
     def loss(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and its parts: forget, retain, and the cosine between forget rows and u."""

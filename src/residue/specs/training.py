@@ -1,0 +1,92 @@
+"""How an edit is trained: updates, rates, batches, and when to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from residue.specs.fields import SpecError
+
+ROLES = ("forget", "retain", "pair", "twin", "keep")
+"""What the items of a batch may be there for: `twin` and `keep` are a defence's."""
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """One training run: how many updates, how large, on how many items, and when to stop early."""
+
+    steps: int = 80
+    """Updates at most; the cost grows in proportion and the schedule stretches over them."""
+    learning_rate: float = 2e-3
+    """Highest rate of AdamW; larger forgets in fewer steps and damages more of what is kept."""
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    """How the rate falls after the warm-up: not at all, on a line, or on half a cosine."""
+    warmup: int = 5
+    """Updates over which the rate rises to its highest; the first update already has a share."""
+    final_share: float = 0.1
+    """Rate of the last update as a share of the highest; without effect under ``constant``."""
+    batch: dict[str, int] = field(default_factory=lambda: {"forget": 24, "retain": 96})
+    """Items per update and role. More retain items cost time and spare countries that no edit sees;
+    the mean over them does not depend on how many fit in memory."""
+    weight_decay: float = 0.0
+    """Decoupled decay of the edit's weights per update and unit of rate; pulls them to zero."""
+    clip: float = 1.0
+    """Largest norm of the gradient; a longer one is scaled down to it."""
+    loss_limit: float = 1e4
+    """A loss larger in size than this counts as exploded and stops the run."""
+    check_every: int = 20
+    """Updates between looks at the dev items; 0 never looks."""
+    stop_at: float | None = None
+    """Stop when the share of dev forget items still answered exactly is at most this. Null runs to
+    the end: once the push has let go, later updates repair what is to be kept."""
+    choose: Literal["last", "best"] = "last"
+    """Which update's weights a defence keeps: the last, or of the looks at dev items the best one:
+    the highest bound on right answers under the worst attack family, among those that keep clean
+    answers."""
+    allowed_loss: float = 0.03
+    """By how much the share of right dev answers without an attack may fall below the untrained
+    model's before a look is no candidate; for ``choose: best``."""
+    patience: int = 0
+    """Looks without a better one after which training stops; 0 never stops early. For ``choose:
+    best``."""
+    limit: int | None = None
+    """Updates after which to break off while the schedule still counts `steps`: a dry run of the
+    real thing. Null runs them all."""
+    moments: Literal[32, 8] = 32
+    """Bits of AdamW's moments; 8 saves memory (bitsandbytes, paged on a card) and rounds them."""
+    base: Literal["full", "nf4"] = "full"
+    """How the base is held while the edit trains; ``nf4`` takes 4.1 bits a weight (QLoRA) and the
+    edit then sits on the full base, a little off from what it was trained on."""
+    recompute: bool = False
+    """Compute every block again in the backward pass instead of keeping it (gradient
+    checkpointing): less memory for about a third more time, the same numbers."""
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "learning_rate", "clip", "loss_limit"):
+            if getattr(self, key) <= 0:
+                raise SpecError(key, "must be above 0.")
+        for key in ("warmup", "weight_decay", "check_every", "allowed_loss", "patience"):
+            if getattr(self, key) < 0:
+                raise SpecError(key, "must not be negative.")
+        if self.warmup >= self.steps:
+            raise SpecError("warmup", f"must be below steps ({self.steps}); lower it.")
+        if not 0 <= self.final_share <= 1:
+            raise SpecError("final_share", "must lie between 0 and 1.")
+        if not self.batch:
+            raise SpecError("batch", "names no role; give at least one, e.g. {forget: 24}.")
+        for role, size in self.batch.items():
+            if role not in ROLES:
+                raise SpecError(f"batch.{role}", f"is no role; there are: {', '.join(ROLES)}.")
+            if size < 1:
+                raise SpecError(f"batch.{role}", "must be at least 1.")
+        if self.stop_at is not None:
+            if not 0 <= self.stop_at <= 1:
+                raise SpecError("stop_at", "is a share of items; choose between 0 and 1.")
+            if self.check_every == 0:
+                raise SpecError("stop_at", "needs dev checks; set check_every, e.g. to 10.")
+        if self.limit is not None and not 0 < self.limit <= self.steps:
+            raise SpecError("limit", f"must lie between 1 and steps ({self.steps}).")
+        if self.choose == "last" and self.patience:
+            raise SpecError("patience", "waits for a better look; set choose to best.")
+        if self.choose == "best" and not 0 < self.check_every <= (self.limit or self.steps):
+            raise SpecError("choose", "best needs looks at dev items; set check_every, e.g. to 10.")
