@@ -20,6 +20,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from residue import stage
+from residue.attackers import attempts, channel
+from residue.attackers.methods.best_of_n import Attacker as BestOfN
+from residue.attackers.methods.template_search import Attacker as TemplateSearch
+from residue.attackers.targets import targets
 from residue.core.artifacts import write_parquet
 from residue.edits import recipes
 from residue.lens.judging import SCHEMA as REPORT
@@ -41,6 +45,7 @@ from residue.models.layouts import LAYOUTS
 from residue.records.outputs.tables import VALUES
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
+from residue.report.adaptive import adaptive_table, of_run
 from residue.report.attacks import Attacks
 from residue.report.certificate import certificate
 from residue.report.claims import claims
@@ -68,6 +73,7 @@ from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.meta import MetaSpec
 from residue.specs.orders import DefenceData
 from residue.specs.pretrain import PretrainSpec
+from residue.specs.records import RecordsSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
@@ -75,7 +81,7 @@ from residue.specs.tests import CalibrationSpec, GraphSpec
 from residue.specs.world import Decks, GroupSizes, WorldSpec
 from residue.stats.calibration import calibrate
 from residue.world.audit import audit
-from residue.world.build import build_world
+from residue.world.build import World, build_world
 from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
@@ -167,6 +173,19 @@ def predicted() -> pd.DataFrame:
     return stacked([((0, 0, "plain"), one)], "base")
 
 
+def attacked(world: World, orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Attempts on a model that always says the same, and what comes of them."""
+    reply = channel.Reply("?", "eos", "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channel, "say", lambda arm, spec, prompts: [reply] * len(prompts))
+        arm: Any = None
+        aims = attempts.Targets(*(part[:1] for part in vars(targets(world, orders)).values()))
+        some = {"best_of_n": BestOfN(tries=2), "template_search": TemplateSearch(first=1)}
+        made = attempts.attempts(arm, aims, some, RecordsSpec(), seed=0)
+    table = adaptive_table([of_run(made, "base", 0, 0)], StatisticsSpec(n_bootstrap=1000))
+    return {"attempts": made, "adaptive": table}
+
+
 def inside_tables(orders: pd.DataFrame, folder: Path) -> dict[str, pd.DataFrame]:
     """Tables of the tests, on rows of noise and models that say nothing right."""
     keys = {"arm": "base", "pair": 0, "seed": 0}
@@ -234,74 +253,79 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
     )
     protected = defence_data(world, DefenceData(twins=64, keep=8, dev_twins=4, dev_keep=4))
-    return inside_tables(orders, tmp_path_factory.mktemp("tests")) | {
-        "order leaks": leaks(orders, protected),
-        "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
-        "countries": world.groups,
-        "items": pd.concat([facts, lens, orders], ignore_index=True),
-        "depth": depth_table(
-            {("final_norm", arm): read_by_a_lens(lens) for arm in ("base", "oracle")},
-            lens,
-            lens[["item"]].assign(pair=0, known=True),
-            DepthSpec(),
-            StatisticsSpec(),
-        ),
-        "final_predictions": predicted(),
-        "edit_data": shown,
-        "defence_data": protected,
-        "audit": checked,
-        "corpus": build_corpus(world, StreamsSpec(documents=40)),
-        "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
-        "layers": choice_table(facts),
-        "language_id": trial(read_facts(ROOT / "data" / "facts.tsv"), LanguageIdSpec()),
-        "measurements": runs["base"],
-        "known": known,
-        "selftest": as_table(skipped("not installed")),
-        "patching": patching_table(
-            ["a"], [1], np.zeros(1), np.full((2, 3, 1), -1.0), {"b": "unknown"}, 0.05
-        ),
-        "estimates": made,
-        "claims": claims(made, sentences),
-        "relearning": relearning_table(
-            pd.DataFrame(
-                {
-                    "estimand": ["lens_recall"],
-                    "arm": ["npo"],
-                    "condition": ["plain"],
-                    "seed_values": [[0.4, 0.5]],
-                }
+    inside = inside_tables(orders, tmp_path_factory.mktemp("tests"))
+    return (
+        inside
+        | attacked(world, orders)
+        | {
+            "order leaks": leaks(orders, protected),
+            "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
+            "countries": world.groups,
+            "items": pd.concat([facts, lens, orders], ignore_index=True),
+            "depth": depth_table(
+                {("final_norm", arm): read_by_a_lens(lens) for arm in ("base", "oracle")},
+                lens,
+                lens[["item"]].assign(pair=0, known=True),
+                DepthSpec(),
+                StatisticsSpec(),
             ),
-            pd.DataFrame(
-                {
-                    "attack": "relearn",
-                    "arm": "npo",
-                    "measure": ["recovery", "area"],
-                    "condition": ["plain", "relearn_9"],
-                    "seed_values": [[0.0, 0.1], [0.5, 0.7]],
-                }
+            "final_predictions": predicted(),
+            "edit_data": shown,
+            "defence_data": protected,
+            "audit": checked,
+            "corpus": build_corpus(world, StreamsSpec(documents=40)),
+            "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
+            "layers": choice_table(facts),
+            "language_id": trial(read_facts(ROOT / "data" / "facts.tsv"), LanguageIdSpec()),
+            "measurements": runs["base"],
+            "known": known,
+            "selftest": as_table(skipped("not installed")),
+            "patching": patching_table(
+                ["a"], [1], np.zeros(1), np.full((2, 3, 1), -1.0), {"b": "unknown"}, 0.05
             ),
-            StatisticsSpec(),
-        ),
-        "recovery": recovery_table(
-            measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
-        ),
-        "injection": injection_table(attacks, {}, StatisticsSpec()),
-        "certificate": certificate(attacks, StatisticsSpec()),
-        "judge": confusion(
-            tried(ROOT / "data" / "judge_references.jsonl", orders), StatisticsSpec()
-        ),
-        "escapes": escapes("base", 0, 0, said(orders, knows=False), orders, 2),
-        "meta": meta_table(
-            measured,
-            measured.iloc[:0],
-            facts,
-            known,
-            {},
-            pd.read_csv(ROOT / "data" / "published_metric_scores.tsv", sep="\t"),
-            MetaSpec(),
-            StatisticsSpec(),
-        ),
-    }
+            "estimates": made,
+            "claims": claims(made, sentences),
+            "relearning": relearning_table(
+                pd.DataFrame(
+                    {
+                        "estimand": ["lens_recall"],
+                        "arm": ["npo"],
+                        "condition": ["plain"],
+                        "seed_values": [[0.4, 0.5]],
+                    }
+                ),
+                pd.DataFrame(
+                    {
+                        "attack": "relearn",
+                        "arm": "npo",
+                        "measure": ["recovery", "area"],
+                        "condition": ["plain", "relearn_9"],
+                        "seed_values": [[0.0, 0.1], [0.5, 0.7]],
+                    }
+                ),
+                StatisticsSpec(),
+            ),
+            "recovery": recovery_table(
+                measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
+            ),
+            "injection": injection_table(attacks, {}, StatisticsSpec()),
+            "certificate": certificate(attacks, StatisticsSpec()),
+            "judge": confusion(
+                tried(ROOT / "data" / "judge_references.jsonl", orders), StatisticsSpec()
+            ),
+            "escapes": escapes("base", 0, 0, said(orders, knows=False), orders, 2),
+            "meta": meta_table(
+                measured,
+                measured.iloc[:0],
+                facts,
+                known,
+                {},
+                pd.read_csv(ROOT / "data" / "published_metric_scores.tsv", sep="\t"),
+                MetaSpec(),
+                StatisticsSpec(),
+            ),
+        }
+    )
 
 
 @pytest.mark.parametrize(
@@ -338,6 +362,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "meta",
         "injection",
         "certificate",
+        "attempts",
+        "adaptive",
         "judge",
         "escapes",
     ],

@@ -23,7 +23,7 @@ COLUMNS = (
     "n_seeds", "n_pairs", "n_unscorable", "seed_values", "method", "note",
 )  # fmt: skip
 EVERYONE = "any of these"
-"""All attempts of all attackers on an item together."""
+"""All attempts of all attackers on an item together, where there are several."""
 _RUN = ["pair", "seed"]
 _ITEM = [*_RUN, "country", "item"]
 
@@ -44,7 +44,8 @@ def adaptive_table(tried: Sequence[pd.DataFrame], statistics: StatisticsSpec) ->
     whole = pd.concat(tried, ignore_index=True)
     made: list[dict[str, Any]] = []
     for arm in dict.fromkeys(whole["arm"]):
-        for attacker in [*dict.fromkeys(whole["attacker"]), EVERYONE]:
+        names = list(dict.fromkeys(whole["attacker"]))
+        for attacker in [*names, EVERYONE] if len(names) > 1 else names:
             own, base = (_of(whole, name, attacker) for name in (arm, "base"))
             rows = list(_rows(own, base if arm != "base" else base.iloc[:0], statistics))
             made += [{"arm": arm, "attacker": attacker} | row for row in rows]
