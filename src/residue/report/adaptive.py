@@ -8,7 +8,7 @@ return, hold a success (`residue.stats.breaches.any_of`); else it is that of the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pandas as pd
@@ -107,7 +107,7 @@ def _success(part: pd.DataFrame, n: int) -> float:
     return float(any(obeyed[:n]))
 
 
-def _by_item(hit: pd.DataFrame, value: Any) -> pd.DataFrame:
+def _by_item(hit: pd.DataFrame, value: Callable[[pd.DataFrame], float]) -> pd.DataFrame:
     rows = []
     for key, part in hit.groupby(_ITEM, sort=False):
         scored = bool((part["outcome"] != "unscorable").any())

@@ -10,7 +10,8 @@ import torch
 
 from residue.attackers.targets import Targets, targets
 from residue.edits.arms import OpenArm
-from residue.specs.world import Decks, GroupSizes, WorldSpec
+from residue.specs.decks import Decks
+from residue.specs.world import GroupSizes, WorldSpec
 from residue.world.build import build_world
 from residue.world.facts import read_facts
 from residue.world.injection.items import orders_deck
