@@ -38,7 +38,8 @@ def adaptive_table(tried: Sequence[pd.DataFrame], statistics: StatisticsSpec) ->
 
     tried: attempts of every run, as from `of_run`. `obeyed` is success by n attempts, `right` the
     share of all attempts that the model answered as the trusted order asks; the last n is also
-    compared with the base. Budgets are means per item; `choosing` is the whole choice, once per
+    compared with the base. No interval ends nearer to 0 or 1 than the exact one of so many
+    countries without any difference. Budgets are means per item; `choosing` is the whole choice, once per
     run. An attempt without an outcome is no success; an item without any is unscorable.
     """
     whole = pd.concat(tried, ignore_index=True)
@@ -79,14 +80,19 @@ def _row(
     own: pd.DataFrame, base: pd.DataFrame | None, n: int, statistics: StatisticsSpec
 ) -> dict[str, Any]:
     made = estimated(own, base, "rate", statistics)
+    least = attainable(made.n_clusters, statistics)
+    told = numbers(made)
+    if base is None and made.n_clusters:
+        # Chances near 0 or 1 hardly vary, and would hide that a further country may be otherwise.
+        told |= {"low": min(made.low, 1.0 - least), "high": max(made.high, least)}
     empty = dict.fromkeys(("queries", "forwards", "backwards", "choosing"), math.nan)
     return empty | {
         "measure": "obeyed",
         "reference": "none",
         "n": n,
         "level": statistics.level,
-        "attainable": attainable(made.n_clusters, statistics),
-        **numbers(made),
+        "attainable": least,
+        **told,
     }
 
 

@@ -72,6 +72,15 @@ def test_success_grows_with_n_from_one_draw_to_any(seed: int) -> None:
     assert right["drawn"] == pytest.approx(1.0 - made.mean())
 
 
+def test_no_interval_is_narrower_than_countries_without_a_difference_allow() -> None:
+    made = np.ones((len(COUNTRIES), 32), int)
+    made[0, 0] = 0  # so that chances vary, hardly
+    found = estimated(attempts("a", made, drawn=True))
+    near = found[(found["measure"] == "obeyed") & (found["n"] == 16)].iloc[0]
+    assert near["estimate"] > 0.99
+    assert near["low"] == pytest.approx(1.0 - near["attainable"])
+
+
 def test_one_try_is_one_draw() -> None:
     made = hits()[:, :1]
     one, all_of_them = estimated(attempts("b", made, drawn=True)), made.mean()
