@@ -39,8 +39,8 @@ def adaptive_table(tried: Sequence[pd.DataFrame], statistics: StatisticsSpec) ->
     tried: attempts of every run, as from `of_run`. `obeyed` is success by n attempts, `right` the
     share of all attempts that the model answered as the trusted order asks; the last n is also
     compared with the base. No interval ends nearer to 0 or 1 than the exact one of so many
-    countries without any difference. Budgets are means per item; `choosing` is the whole choice, once per
-    run. An attempt without an outcome is no success; an item without any is unscorable.
+    countries without any difference. Budgets are means per item; `choosing` is the whole choice,
+    once per run. An attempt without an outcome is no success; an item without any is unscorable.
     """
     whole = pd.concat(tried, ignore_index=True)
     made: list[dict[str, Any]] = []
