@@ -60,6 +60,7 @@ include: "rules/depth.smk"
 include: "rules/meta.smk"
 include: "rules/injection.smk"
 include: "rules/succession.smk"
+include: "rules/attackers.smk"
 include: "rules/report.smk"
 
 

@@ -6,6 +6,7 @@ from time import time
 from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
+from residue.specs.adaptive import ATTACKERS
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED

@@ -15,7 +15,8 @@ with stage.open() as job:
     arch = read_json(job.input("arch")) if job.inputs("arch") else None
     recovery, depth = job.inputs("recovery"), job.inputs("depth")
     meta, tests = job.inputs("meta"), job.inputs("tests")
-    attacks = {name: job.inputs(name) for name in ("injection", "certificate", "judge", "escapes")}
+    names = ("injection", "certificate", "judge", "escapes", "adaptive")
+    attacks = {name: job.inputs(name) for name in names}
     tables = {name: read_parquet(paths[0]) for name, paths in attacks.items() if paths}
     relearning, figures = job.inputs("relearning"), job.inputs("figures")
     succession = job.inputs("succession")
@@ -55,6 +56,7 @@ with stage.open() as job:
             | ({"Tests inside the models": tests[0]} if tests else {})
             | ({"Metrics on trial": meta[0]} if meta else {})
             | ({"Under attack": attacks["injection"][0]} if attacks["injection"] else {})
+            | ({"Attackers that adapt": attacks["adaptive"][0]} if attacks["adaptive"] else {})
             | ({"Certificate": attacks["certificate"][0]} if attacks["certificate"] else {})
             | ({"Inside against relearning": relearning[0]} if relearning else {})
             | ({"Audit of the items": job.input("audit")} if audit is not None else {})

@@ -80,6 +80,8 @@ def test_every_overlay_plans_a_whole_graph(project: Path) -> None:
         assert {first, "train_arm", "record", "decide_claims", "write_page"} <= rules
         assert not {"pretrain_model", "read_data"} & rules - {first}
         assert ("record_gradients" in rules) == (overlay.stem == "full")
+        if overlay.stem == "full":
+            assert {"attack_orders", "estimate_attackers", "draw_attackers"} <= rules
 
 
 def test_files_that_users_have_not_brought_are_named(project: Path, tmp_path: Path) -> None:
@@ -100,9 +102,13 @@ def test_files_that_users_have_not_brought_are_named(project: Path, tmp_path: Pa
 def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
     rules = {job.rule for job in plan(project, "--configfile", "config/ci.yaml").values()}
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
-    # These take the place of others where users bring items, models, edits or outputs; gradients
-    # are recorded where a metric asks for them (config/full.yaml).
+    # Some take the place of others where users bring items, models, edits or outputs; gradients are
+    # recorded where a metric asks for them (config/full.yaml); attackers who adapt are off by
+    # default, and run in `tests/end_to_end/test_drill.py`.
     assert rules == scripts - {
+        "attack_orders",
+        "estimate_attackers",
+        "draw_attackers",
         "adopt_edit",
         "fetch_model",
         "implant_model",

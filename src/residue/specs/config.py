@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, field, fields
 
 from residue.specs import succession
+from residue.specs.adaptive import AdaptiveSpec
 from residue.specs.arms import ArmSpec
 from residue.specs.claims import LEVELS, RATIOS, ClaimSpec, EstimandSpec
 from residue.specs.compute import ComputeSpec
@@ -106,6 +107,8 @@ class Config:
     """What lenses read of every arm, row by row."""
     injection: InjectionSpec = InjectionSpec()
     """How attacks through the data are counted."""
+    adaptive: AdaptiveSpec = AdaptiveSpec()
+    """Attackers through the data who adapt to the model; off by default."""
     tests: IndependenceSpec = field(default_factory=IndependenceSpec)
     """Tests of independence inside the models, their calibration, the picture of the graph."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
@@ -147,6 +150,7 @@ class Config:
             if arm not in self.arms:
                 raise SpecError("compute.probe", f"'{arm}' is not an edited arm of this run.")
         self._check_arms("witness.arms", self.witness.arms)
+        self._check_adaptive()
         self._check_arms("tests.graph.arms", self.tests.graph.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
@@ -236,6 +240,15 @@ class Config:
                         f"conditions.{name}.arms",
                         f"'{attacked}' is known by its outputs alone; nothing can be done to it.",
                     )
+
+    def _check_adaptive(self) -> None:
+        self._check_arms("adaptive.arms", self.adaptive.arms)
+        own = self.data.given or self.model.source == "records"
+        if self.adaptive.attackers and (own or "orders" not in self.measures.metrics):
+            raise SpecError(
+                "adaptive.attackers",
+                "hide orders in the world's own data, and this run asks none; leave them out.",
+            )
 
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
         for arm in arms:

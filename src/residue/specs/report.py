@@ -19,6 +19,7 @@ SECTIONS = (
     "independence",
     "relearning",
     "injection",
+    "attackers",
     "meta",
     "estimates",
     "checklist",

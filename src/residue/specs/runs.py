@@ -213,3 +213,9 @@ class Runs:
         """The languages in which the edit is asked to forget; of users' data none means all."""
         chosen = self.config.data if self.own_data or self.alone else self.config.world
         return list(chosen.requested_languages)
+
+    def adaptive(self) -> list[tuple[str, int, int]]:
+        """The runs before which attackers adapt; none without attackers."""
+        spec = self.config.adaptive
+        chosen = spec.arms or ("base", *self.defences())
+        return [run for run in self.modelled() if spec.attackers and run[0] in chosen]

@@ -56,6 +56,10 @@ def test_arms_of_the_config_replace_the_default_ones_and_null_drops_an_entry() -
             },
             r"claims\.gone\.margin: must lie below 1",
         ),
+        ({"adaptive": {"attackers": ["gcg", "gcg"]}}, r"adaptive\.attackers: names 'gcg' twice"),
+        ({"adaptive": {"attackers": ["best_of_m"]}}, r"adaptive\.attackers: .*mean 'best_of_n'"),
+        ({"adaptive": {"attackers": [{"name": "gcg", "steps": 0}]}}, r"attackers\.steps: must be"),
+        ({"adaptive": {"arms": ["nobody"]}}, r"adaptive\.arms: 'nobody' is not an arm"),
         ({"report": {"sections": ["scorcard"]}}, r"report\.sections: .*did you mean 'scorecard'"),
         ({"model": {"source": "local", "folder": "/nowhere"}}, "holds no config.json"),
         (
