@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from residue.edits.trees import Tree, grow, inputs, obstacle, saves
 from residue.models.blocks import describe
 from residue.models.chat import prompt_ids
 from residue.models.encoding import encode_answer, pad_batch
@@ -109,26 +110,52 @@ class Scores:
 
 
 def score(
-    model: Any, examples: Sequence[Example], *, bucket: bool = True, row: Watched = None
+    model: Any,
+    examples: Sequence[Example],
+    *,
+    bucket: bool = True,
+    row: Watched = None,
+    together: Sequence[Sequence[int]] = (),
 ) -> Scores:
     """Scores of the examples, in their order. Gradients flow if the caller lets them.
 
     Sequences are padded on the right, so under causal attention no real place sees a pad; with
     `bucket` they run in groups of like length. The head is applied to answer places only. row: the
-    rows to keep at these places (see `models.blocks`), from the same pass.
+    rows to keep at these places (see `models.blocks`), from the same pass. together: numbers of
+    examples that begin alike; where the model can, what they share is passed once (`edits.trees`).
     """
     import torch
 
-    lengths = [len(example.ids) for example in examples]
-    groups = buckets(lengths) if bucket else [list(range(len(examples)))] if examples else []
-    if not groups:
+    if not examples:
         return _nothing(model, row)
-    parts = [_forward(model, [examples[i] for i in group], group, row) for group in groups]
+    _check_lengths(model, examples)
+    packs = _packs(model, examples, together)
+    lengths = [len(tree.ids) for tree, _ in packs]
+    groups = buckets(lengths) if bucket else [list(range(len(packs)))]
+    parts = [_forward(model, examples, [packs[i] for i in group], row) for group in groups]
     logits, targets, rows, *hidden = (torch.cat(piece) for piece in zip(*parts, strict=True))
     order = torch.argsort(rows, stable=True)
     wide = torch.promote_types(logits.dtype, torch.float32)
     kept = hidden[0][order].to(wide) if hidden else None
     return Scores(logits[order].to(wide), targets[order], rows[order], len(examples), kept)
+
+
+Pack = tuple[Tree, Sequence[int]]
+"""One sequence of a forward pass, and the numbers of the examples that are its texts."""
+
+
+def _packs(
+    model: Any, examples: Sequence[Example], together: Sequence[Sequence[int]]
+) -> list[Pack]:
+    packs: list[Pack] = []
+    if any(len(numbers) > 1 for numbers in together):
+        longest = max(len(example.ids) for example in examples)
+        if not obstacle(model, longest):
+            grown = [(grow([examples[i].ids for i in numbers]), numbers) for numbers in together]
+            packs = [(tree, numbers) for tree, numbers in grown if saves(tree)]
+    packed = {number for _, numbers in packs for number in numbers}
+    alone = [number for number in range(len(examples)) if number not in packed]
+    return [*packs, *((grow([examples[number].ids]), [number]) for number in alone)]
 
 
 def buckets(lengths: Sequence[int]) -> list[list[int]]:
@@ -147,30 +174,33 @@ def _split(order: list[int], lengths: Sequence[int]) -> list[list[int]]:
 
 
 def _forward(
-    model: Any, examples: Sequence[Example], numbers: Sequence[int], row: Watched
+    model: Any, examples: Sequence[Example], packs: Sequence[Pack], row: Watched
 ) -> tuple[Tensor, ...]:
     """Logits (N, vocabulary), targets (N,), example numbers (N,) of one padded forward, and what
     `Scores.hidden` is if a row is asked for."""
     import torch
 
-    _check_lengths(model, examples)
     device = next(model.parameters()).device
-    padded = pad_batch([example.ids for example in examples], fill=0, device=str(device))
     places = [
-        (row, place - 1, example.ids[place], numbers[row])
-        for row, example in enumerate(examples)
-        for place in range(example.start, len(example.ids))
+        (number, path[place - 1], examples[text].ids[place], text)
+        for number, (tree, texts) in enumerate(packs)
+        for text, path in zip(texts, tree.paths, strict=True)
+        for place in range(examples[text].start, len(path))
     ]
     rows, columns, targets, owners = torch.tensor(places, device=device).T
+    if any(len(texts) > 1 for _, texts in packs):
+        given = inputs([tree for tree, _ in packs], model)
+    else:
+        given = pad_batch([tree.ids for tree, _ in packs], fill=0, device=str(device)).inputs()
 
-    def keep(_module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (inputs[0][rows, columns][None], *inputs[1:])
+    def keep(_module: Any, read: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (read[0][rows, columns][None], *read[1:])
 
     # A hook on the head, not a head of our own: what follows it (caps, scales) stays the model's.
     handle = model.get_output_embeddings().register_forward_pre_hook(keep)
     try:
         with _reading(model, row) as found:
-            logits = model(**padded.inputs(), use_cache=False).logits[0]
+            logits = model(**given, use_cache=False).logits[0]
     finally:
         handle.remove()
     kept = [hidden[rows, columns] for hidden in found]

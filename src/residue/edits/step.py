@@ -23,12 +23,13 @@ Reference = Callable[[], AbstractContextManager[Any]]
 class Step:
     """One micro-batch of an update. Nothing runs before an objective asks for it.
 
-    The policy answers all roles in one pass, the reference only the role asked for, without
-    gradient; both are kept for the micro-batch. `whole` is the update's whole batch: means are
-    taken over it, so the micro-batches' losses simply add up, however unequal they are. `views`:
-    which views of a role's items the pass holds, for objectives that read some of them only;
-    `project`: what an objective reads representations through; `teacher`: opens a stretch in which
-    the model is what an objective imitates.
+    The policy answers all roles in one pass, in which what an item's views share is passed once;
+    the reference answers only the role asked for, without gradient; both are kept for the
+    micro-batch. `whole` is the update's whole batch: means are taken over it, so the micro-batches'
+    losses simply add up, however unequal they are. `views`: which views of a role's items the pass
+    holds, for objectives that read some of them only; `project`: what an objective reads
+    representations through; `teacher`: opens a stretch in which the model is what an objective
+    imitates.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Step:
         """
         from residue.models.blocks import describe
 
-        if "_policy" in self.__dict__:
+        if "said" in self.__dict__:
             raise RuntimeError("the policy has answered already; watch a row before asking it")
         self._row = describe(self.model).n_blocks if row is None else row
 
@@ -128,15 +129,20 @@ class Step:
         return found
 
     @cached_property
-    def _policy(self) -> dict[tuple[str, int], Scores]:
+    def said(self) -> dict[tuple[str, int], Scores]:
+        """What the policy says of every view in the pass, by role and view."""
         spans: dict[tuple[str, int], tuple[int, int]] = {}
         examples: list[Example] = []
+        together: list[tuple[int, ...]] = []
         for role, units in self._batch.items():
             every = range(max((len(views) for views in self._whole[role]), default=1))
+            firsts = []
             for view in self._views.get(role, every):
                 spans[role, view] = (len(examples), len(examples) + len(units))
+                firsts.append(len(examples))
                 examples += [views[view] for views in units]
-        scores = score(self.model, examples, row=self._row)
+            together += [tuple(first + unit for first in firsts) for unit in range(len(units))]
+        scores = score(self.model, examples, row=self._row, together=together)
         return {key: scores.select(*span) for key, span in spans.items()}
 
     def _refer_rows(self, examples: Sequence[Example], row: int) -> Tensor:
@@ -174,7 +180,7 @@ class Answers:
     @cached_property
     def policy(self) -> Scores:
         """What the model in training says, with gradient."""
-        return self.step._policy[self.key]
+        return self.step.said[self.key]
 
     @cached_property
     def reference(self) -> Scores:
