@@ -146,7 +146,8 @@ def shared_content(means: dict[str, dict[tuple[str, str], Tensor]], share: float
     held = values.cumsum(0) / values.sum().clamp_min(1e-300)
     needed = int((held < share).sum()) + 1 if share > 0 else 0
     kept = min(needed, int((values > TOLERANCE * values[0]).sum()))
-    return vectors[:, :kept]
+    shared: Tensor = vectors[:, :kept]
+    return shared
 
 
 def _means(
