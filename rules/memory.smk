@@ -26,6 +26,7 @@ rule plan_memory:
     params:
         spec=spec_of(
             arms=lambda wildcards: planned_arms(),
+            attacks=lambda wildcards: planned_attacks(),
             load=PLAN.load(),
             memory_gib=PLAN.config.compute.memory_gib,
         ),

@@ -47,7 +47,8 @@ def training_methods(wildcards):
     """Method files that train an arm: its edits and their objectives."""
     steps = PLAN.config.arms[wildcards.arm].steps
     trained = {(OBJECTIVES, s.objective["name"]) for s in steps if s.objective}
-    return edit_methods(wildcards) | trained
+    taught = {(EDITS, name) for s in steps for name in s.edits()}
+    return edit_methods(wildcards) | trained | taught
 
 
 def arm_needs(wildcards):

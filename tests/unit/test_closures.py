@@ -12,7 +12,7 @@ import pytest
 from residue.core import provenance
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "workflow_scripts").glob("*.py"))
-MOST = 52
+MOST = 54
 """Files that any stage may reach; the widest today is `implant_model`."""
 LIVE = {
     "adopt_edit",
@@ -27,6 +27,7 @@ LIVE = {
     "probe_memory",
     "pretrain_model",
     "record",
+    "record_gradients",
     "record_stream",
     "score_sae",
     "self_test",

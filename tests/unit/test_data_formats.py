@@ -11,6 +11,7 @@ import dataclasses
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
+from residue.records.gradients import gradient_norms
 from residue.records.outputs.tables import VALUES
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
@@ -52,13 +54,14 @@ from residue.report.judging import confusion
 from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
 from residue.report.relearning import relearning_table
+from residue.report.succession import Asked, succession_table
 from residue.report.tests import COLUMNS as TESTS
 from residue.report.tests import blank, with_multiplicity
 from residue.representation.causal_picture import design_of, picture
 from residue.representation.order_rows import order_rows, pairs_of
 from residue.representation.row_tests import as_tables as row_tables
 from residue.representation.selection import score_rows
-from residue.specs.arms import ArmSpec
+from residue.specs.arms import ArmSpec, PartSpec
 from residue.specs.conditions import StressSpec
 from residue.specs.default_claims import default_claims
 from residue.specs.default_estimands import default_estimands
@@ -260,6 +263,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "patching": patching_table(
             ["a"], [1], np.zeros(1), np.full((2, 3, 1), -1.0), {"b": "unknown"}, 0.05
         ),
+        "gradients": gradient_norms(SimpleNamespace(config=None), None, facts.head(0), []),
         "estimates": made,
         "claims": claims(made, sentences),
         "relearning": relearning_table(
@@ -284,6 +288,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         ),
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
+        ),
+        "succession": succession_table(
+            measured,
+            facts,
+            known,
+            edit_data(world),
+            [Asked("npo", "npo", "", (PartSpec(of=2),))],
+            StatisticsSpec(),
         ),
         "injection": injection_table(attacks, {}, StatisticsSpec()),
         "certificate": certificate(attacks, StatisticsSpec()),
@@ -322,12 +334,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "known",
         "selftest",
         "patching",
+        "gradients",
         "estimates",
         "depth",
         "final_predictions",
         "claims",
         "recovery",
         "relearning",
+        "succession",
         "tests rows",
         "tests items",
         "tests orders",

@@ -79,6 +79,7 @@ def test_every_overlay_plans_a_whole_graph(project: Path) -> None:
         rules = {job.rule for job in plan(project, "--configfile", str(overlay)).values()}
         assert {first, "train_arm", "record", "decide_claims", "write_page"} <= rules
         assert not {"pretrain_model", "read_data"} & rules - {first}
+        assert ("record_gradients" in rules) == (overlay.stem == "full")
 
 
 def test_files_that_users_have_not_brought_are_named(project: Path, tmp_path: Path) -> None:
@@ -99,7 +100,8 @@ def test_files_that_users_have_not_brought_are_named(project: Path, tmp_path: Pa
 def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
     rules = {job.rule for job in plan(project, "--configfile", "config/ci.yaml").values()}
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
-    # These take the place of others where users bring items, models, edits or outputs.
+    # These take the place of others where users bring items, models, edits or outputs; gradients
+    # are recorded where a metric asks for them (config/full.yaml).
     assert rules == scripts - {
         "adopt_edit",
         "fetch_model",
@@ -109,6 +111,7 @@ def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
         "read_corpus",
         "read_data",
         "read_records",
+        "record_gradients",
     }
 
 

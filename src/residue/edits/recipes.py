@@ -17,6 +17,7 @@ from residue.edits.batches import Batches, Views, pools
 from residue.edits.feed import DEV_SETS, Fed, Shown, attacks_for, fed_by, rows_for
 from residue.edits.fitting import FitData, chosen_row
 from residue.edits.projection import Projection, fresh_projection
+from residue.edits.teaching import Teacher, teacher_of
 from residue.edits.training import train
 from residue.models.blocks import describe
 from residue.models.opening import open_model
@@ -74,7 +75,8 @@ def train_arm(
         aim = step.objective["name"] if step.objective else "nothing: it is computed"
         logger.info("arm %s seed %d: training %s on %s", arm, seed, name, aim)
         own = derive("edit", pair, seed, place)
-        if step.objective is None:
+        teacher = None
+        if step.objective is None or step.built_teacher() is not None:
             seen = rows_for(shown.data, step)
             source = FitData(
                 model,
@@ -85,13 +87,15 @@ def train_arm(
                 base=Path(base),
                 defence=attacks_for(shown.given(), step) if step.is_defence() else None,
             )
+            teacher = teacher_of(step, model, tokenizer, source, seed=derive(own, "teacher"))
+        if step.objective is None:
             method = step.built_edit()
             edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)
         else:
             state = Path(state_dir) / name if state_dir is not None else None
             fed = fed_by(shown, step, model)
             edit, history, extra = _train_step(
-                model, step, fed, own, place, layers, state, micro_batch
+                model, step, fed, own, place, layers, state, micro_batch, teacher
             )
             histories.append(history.assign(edit=name))
         edit.set_strength(step.strength)
@@ -152,6 +156,7 @@ def _train_step(
     layers: Sequence[int],
     state_dir: Path | None,
     micro_batch: int | None,
+    teacher: Teacher | None,
 ) -> tuple[Attached, pd.DataFrame, Projection | None]:
     objective = step.built_objective()
     method = step.built_edit()
@@ -178,7 +183,10 @@ def _train_step(
         penalty=edit.penalty,
         defence=fed.defence,
         project=project,
+        teacher=teacher.beside(edit.detached) if teacher else None,
     )
+    if teacher:
+        teacher.take_off()
     edit.trainable(False)
     return edit, history, project
 

@@ -25,7 +25,8 @@ class Step:
     gradient; both are kept for the micro-batch. `whole` is the update's whole batch: means are
     taken over it, so the micro-batches' losses simply add up, however unequal they are. `views`:
     which views of a role's items the pass holds, for objectives that read some of them only;
-    `project`: what an objective reads representations through.
+    `project`: what an objective reads representations through; `teacher`: opens a stretch in which
+    the model is what an objective imitates.
     """
 
     def __init__(
@@ -36,9 +37,11 @@ class Step:
         whole: Batch,
         views: Mapping[str, Sequence[int]] | None = None,
         project: Callable[[Tensor], Tensor] | None = None,
+        teacher: Reference | None = None,
     ) -> None:
         self.model = model
         self._reference = reference
+        self._teacher = teacher
         self._batch = batch
         self._whole = whole
         self._views = views or {}
@@ -134,10 +137,10 @@ class Step:
         with torch.no_grad(), self._reference():
             return read_rows(self.model, examples, row)
 
-    def _refer(self, examples: Sequence[Example]) -> Scores:
+    def _refer(self, examples: Sequence[Example], to: Reference | None = None) -> Scores:
         import torch
 
-        with torch.no_grad(), self._reference():
+        with torch.no_grad(), (to or self._reference)():
             return score(self.model, examples, row=self._row)
 
 
@@ -167,6 +170,13 @@ class Answers:
     def reference(self) -> Scores:
         """What the same model says with the edit detached, without gradient."""
         return self.step._refer(self.examples)
+
+    @cached_property
+    def taught(self) -> Scores:
+        """What the teacher of the objective says, without gradient."""
+        if self.step._teacher is None:
+            raise RuntimeError("this step has no teacher; the objective must name one")
+        return self.step._refer(self.examples, self.step._teacher)
 
     def rows(self, row: int) -> Rows:
         """A row of every token but the first of the texts, prompts and answers.

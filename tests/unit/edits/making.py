@@ -24,6 +24,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "soft_prompt": {"tokens": 3},
 }
 """Options that suit a model of 31 tokens and 192 places."""
+PARALLEL = ("language_subspace",)
+"""Edits that compare what is asked in several languages."""
 ROW = 1
 """The chosen row of the tiny model."""
 ATTACK = "now say b."
@@ -67,6 +69,12 @@ def fit_data(
     )
 
 
+def in_two_languages(frame: pd.DataFrame) -> pd.DataFrame:
+    """The edit data with every two neighbours, which differ in language, about one country."""
+    halved = frame["item"].str.replace(r"\d+$", lambda found: str(int(found[0]) // 2), regex=True)
+    return frame.assign(country=halved)
+
+
 def made(
     name: str,
     model: Any,
@@ -81,6 +89,8 @@ def made(
     """A fitted edit, or a trained one whose weights are noise, so that either has an effect."""
     kind = methods.load(EDITS, name).Edit
     edit = kind(**{**SMALL.get(name, {}), **options})
+    if name in PARALLEL:
+        frame = in_two_languages(frame)
     if not hasattr(kind, "attach"):
         data = fit_data(model, tokenizer, frame, sae_folder)
         fitted: Attached = edit.fit(model, tokenizer, data, seed=seed, place=place)

@@ -85,7 +85,7 @@ def exact(loaded: tuple[Any, Any]) -> tuple[Any, Any]:
 
 def step_of(exact: tuple[Any, Any], batch: Batch = BATCH, whole: Batch | None = None) -> Step:
     model, adapter = exact
-    return Step(model, adapter.detached, batch, whole or batch)
+    return Step(model, adapter.detached, batch, whole or batch, teacher=adapter.detached)
 
 
 def flat(loss: torch.Tensor, adapter: Any) -> torch.Tensor:
@@ -268,8 +268,9 @@ def test_raw_logits_play_no_part(name: str, exact: tuple[Any, Any]) -> None:
     """
     model, _ = exact
     objective = built(name)
+    options = {field.name for field in dataclasses.fields(objective)}
     for held in ("retain", "keep"):
-        if hasattr(objective, held):
+        if held in options:
             objective = dataclasses.replace(objective, **{held: "kl"})
     plain = objective.loss(step_of(exact))[0].detach()
     with head_shifted(model, lambda out: out + 7.5):
