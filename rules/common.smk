@@ -14,7 +14,7 @@ from residue.specs.plan import Plan, read_config
 from residue.specs import fields
 from residue.specs.fields import SpecError
 from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part
-from residue.specs.measures import METRICS, OF_LANGUAGE
+from residue.specs.measures import METRICS, OF_GRADIENTS, OF_LANGUAGE
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from residue.specs.tests import METRICS as OF_TESTS

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
+from residue.records.gradients import gradient_norms
 from residue.records.outputs.tables import VALUES
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
@@ -57,13 +59,14 @@ from residue.report.judging import confusion
 from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
 from residue.report.relearning import relearning_table
+from residue.report.succession import Asked, succession_table
 from residue.report.tests import COLUMNS as TESTS
 from residue.report.tests import blank, with_multiplicity
 from residue.representation.causal_picture import design_of, picture
 from residue.representation.order_rows import order_rows, pairs_of
 from residue.representation.row_tests import as_tables as row_tables
 from residue.representation.selection import score_rows
-from residue.specs.arms import ArmSpec
+from residue.specs.arms import ArmSpec, PartSpec
 from residue.specs.conditions import StressSpec
 from residue.specs.default_claims import default_claims
 from residue.specs.default_estimands import default_estimands
@@ -186,6 +189,8 @@ def attacked(world: World, orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {"attempts": made, "adaptive": table}
 
 
+
+
 def inside_tables(orders: pd.DataFrame, folder: Path) -> dict[str, pd.DataFrame]:
     """Tables of the tests, on rows of noise and models that say nothing right."""
     keys = {"arm": "base", "pair": 0, "seed": 0}
@@ -253,79 +258,84 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
     )
     protected = defence_data(world, DefenceData(twins=64, keep=8, dev_twins=4, dev_keep=4))
-    inside = inside_tables(orders, tmp_path_factory.mktemp("tests"))
-    return (
-        inside
-        | attacked(world, orders)
-        | {
-            "order leaks": leaks(orders, protected),
-            "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
-            "countries": world.groups,
-            "items": pd.concat([facts, lens, orders], ignore_index=True),
-            "depth": depth_table(
-                {("final_norm", arm): read_by_a_lens(lens) for arm in ("base", "oracle")},
-                lens,
-                lens[["item"]].assign(pair=0, known=True),
-                DepthSpec(),
-                StatisticsSpec(),
+    inside = inside_tables(orders, tmp_path_factory.mktemp("tests")) | attacked(world, orders)
+    return inside | {
+        "order leaks": leaks(orders, protected),
+        "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
+        "countries": world.groups,
+        "items": pd.concat([facts, lens, orders], ignore_index=True),
+        "depth": depth_table(
+            {("final_norm", arm): read_by_a_lens(lens) for arm in ("base", "oracle")},
+            lens,
+            lens[["item"]].assign(pair=0, known=True),
+            DepthSpec(),
+            StatisticsSpec(),
+        ),
+        "final_predictions": predicted(),
+        "edit_data": shown,
+        "defence_data": protected,
+        "audit": checked,
+        "corpus": build_corpus(world, StreamsSpec(documents=40)),
+        "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
+        "layers": choice_table(facts),
+        "language_id": trial(read_facts(ROOT / "data" / "facts.tsv"), LanguageIdSpec()),
+        "measurements": runs["base"],
+        "known": known,
+        "selftest": as_table(skipped("not installed")),
+        "patching": patching_table(
+            ["a"], [1], np.zeros(1), np.full((2, 3, 1), -1.0), {"b": "unknown"}, 0.05
+        ),
+        "gradients": gradient_norms(SimpleNamespace(config=None), None, facts.head(0), []),
+        "estimates": made,
+        "claims": claims(made, sentences),
+        "relearning": relearning_table(
+            pd.DataFrame(
+                {
+                    "estimand": ["lens_recall"],
+                    "arm": ["npo"],
+                    "condition": ["plain"],
+                    "seed_values": [[0.4, 0.5]],
+                }
             ),
-            "final_predictions": predicted(),
-            "edit_data": shown,
-            "defence_data": protected,
-            "audit": checked,
-            "corpus": build_corpus(world, StreamsSpec(documents=40)),
-            "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
-            "layers": choice_table(facts),
-            "language_id": trial(read_facts(ROOT / "data" / "facts.tsv"), LanguageIdSpec()),
-            "measurements": runs["base"],
-            "known": known,
-            "selftest": as_table(skipped("not installed")),
-            "patching": patching_table(
-                ["a"], [1], np.zeros(1), np.full((2, 3, 1), -1.0), {"b": "unknown"}, 0.05
+            pd.DataFrame(
+                {
+                    "attack": "relearn",
+                    "arm": "npo",
+                    "measure": ["recovery", "area"],
+                    "condition": ["plain", "relearn_9"],
+                    "seed_values": [[0.0, 0.1], [0.5, 0.7]],
+                }
             ),
-            "estimates": made,
-            "claims": claims(made, sentences),
-            "relearning": relearning_table(
-                pd.DataFrame(
-                    {
-                        "estimand": ["lens_recall"],
-                        "arm": ["npo"],
-                        "condition": ["plain"],
-                        "seed_values": [[0.4, 0.5]],
-                    }
-                ),
-                pd.DataFrame(
-                    {
-                        "attack": "relearn",
-                        "arm": "npo",
-                        "measure": ["recovery", "area"],
-                        "condition": ["plain", "relearn_9"],
-                        "seed_values": [[0.0, 0.1], [0.5, 0.7]],
-                    }
-                ),
-                StatisticsSpec(),
-            ),
-            "recovery": recovery_table(
-                measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
-            ),
-            "injection": injection_table(attacks, {}, StatisticsSpec()),
-            "certificate": certificate(attacks, StatisticsSpec()),
-            "judge": confusion(
-                tried(ROOT / "data" / "judge_references.jsonl", orders), StatisticsSpec()
-            ),
-            "escapes": escapes("base", 0, 0, said(orders, knows=False), orders, 2),
-            "meta": meta_table(
-                measured,
-                measured.iloc[:0],
-                facts,
-                known,
-                {},
-                pd.read_csv(ROOT / "data" / "published_metric_scores.tsv", sep="\t"),
-                MetaSpec(),
-                StatisticsSpec(),
-            ),
-        }
-    )
+            StatisticsSpec(),
+        ),
+        "recovery": recovery_table(
+            measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
+        ),
+        "succession": succession_table(
+            measured,
+            facts,
+            known,
+            edit_data(world),
+            [Asked("npo", "npo", "", (PartSpec(of=2),))],
+            StatisticsSpec(),
+        ),
+        "injection": injection_table(attacks, {}, StatisticsSpec()),
+        "certificate": certificate(attacks, StatisticsSpec()),
+        "judge": confusion(
+            tried(ROOT / "data" / "judge_references.jsonl", orders), StatisticsSpec()
+        ),
+        "escapes": escapes("base", 0, 0, said(orders, knows=False), orders, 2),
+        "meta": meta_table(
+            measured,
+            measured.iloc[:0],
+            facts,
+            known,
+            {},
+            pd.read_csv(ROOT / "data" / "published_metric_scores.tsv", sep="\t"),
+            MetaSpec(),
+            StatisticsSpec(),
+        ),
+    }
 
 
 @pytest.mark.parametrize(
@@ -346,12 +356,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "known",
         "selftest",
         "patching",
+        "gradients",
         "estimates",
         "depth",
         "final_predictions",
         "claims",
         "recovery",
         "relearning",
+        "succession",
         "tests rows",
         "tests items",
         "tests orders",

@@ -13,6 +13,7 @@ SECTIONS = (
     "scorecard",
     "claims",
     "recovery",
+    "succession",
     "languages",
     "depth",
     "independence",
