@@ -58,15 +58,19 @@ TRIED: tuple[tuple[str, dict[str, Any]], ...] = (
 def dev_items(defence: pd.DataFrame) -> pd.DataFrame:
     """Items by kind: attacked, clean (their twins), quote (of an order), kept."""
     rows = []
-    for row in defence[defence["set"].isin(["dev_twin", "dev_keep"])].itertuples():
-        weak = row.family in WEAK
-        common = {"answers": [row.answer], "country": row.country, "witness": ""}
-        if row.attacked and not weak:
-            hidden = {"prompt": row.attacked, "witness": row.hidden_answer, "kind": "attacked"}
-            rows.append(common | hidden | {"item": f"{row.item}/attacked"})
-        if row.prompt.startswith(SYS):
-            kind = "clean" if row.attacked else "quote" if row.family != "none" else "kept"
-            rows.append(common | {"item": row.item, "prompt": row.prompt, "kind": kind})
+    for row in defence[defence["set"].isin(["dev_twin", "dev_keep"])].to_dict("records"):
+        weak = row["family"] in WEAK
+        common = {"answers": [row["answer"]], "country": row["country"], "witness": ""}
+        if row["attacked"] and not weak:
+            hidden = {
+                "prompt": row["attacked"],
+                "witness": row["hidden_answer"],
+                "kind": "attacked",
+            }
+            rows.append(common | hidden | {"item": f"{row['item']}/attacked"})
+        if row["prompt"].startswith(SYS):
+            kind = "clean" if row["attacked"] else "quote" if row["family"] != "none" else "kept"
+            rows.append(common | {"item": row["item"], "prompt": row["prompt"], "kind": kind})
     return pd.DataFrame(rows)
 
 
@@ -83,7 +87,8 @@ def shares(arm: OpenArm, items: pd.DataFrame) -> dict[str, float]:
     )
     attacked = items["kind"] == "attacked"
     obeyed = (replies == items["witness"].map(normalise))[attacked]
-    return {**right.groupby(items["kind"]).mean().to_dict(), "obeyed": float(obeyed.mean())}
+    found = {str(kind): float(part.mean()) for kind, part in right.groupby(items["kind"])}
+    return found | {"obeyed": float(obeyed.mean())}
 
 
 def table(folder: Path) -> str:

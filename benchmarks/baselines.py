@@ -35,14 +35,14 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
     for column, (measure, cut) in COLUMNS.items():
         mine = levels[levels["measure"] == measure]
         cut = cut if cut in set(mine["slice"]) else ""
-        for row in mine[mine["slice"] == cut].itertuples():
+        for row in mine[mine["slice"] == cut].to_dict("records"):
             lines.append(
                 {
-                    "arm": row.arm,
+                    "arm": row["arm"],
                     "column": column,
-                    "text": f"{row.estimate:.2f} ({row.low:.2f} to {row.high:.2f})",
-                    "n": f"{row.n_items} in {row.n_clusters}",
-                    "lost": int(row.n_unscorable),
+                    "text": f"{row['estimate']:.2f} ({row['low']:.2f} to {row['high']:.2f})",
+                    "n": f"{row['n_items']} in {row['n_clusters']}",
+                    "lost": int(row["n_unscorable"]),
                 }
             )
     return pd.DataFrame(lines)
@@ -50,16 +50,17 @@ def cells(table: pd.DataFrame) -> pd.DataFrame:
 
 def table(found: pd.DataFrame) -> str:
     """Markdown: an arm a line, the sizes of the base first."""
-    base = found[found["arm"] == "base"].set_index("column")
-    names = [column for column in COLUMNS if column in base.index]
+    base = found[found["arm"] == "base"]
+    sizes = dict(zip(base["column"], base["n"], strict=True))
+    names = [column for column in COLUMNS if column in sizes]
     lines = [("defence", *names), ("---",) * (len(names) + 1)]
-    lines.append(("items in countries", *(str(base.loc[name, "n"]) for name in names)))
+    lines.append(("items in countries", *(sizes[name] for name in names)))
     for arm, part in found.groupby("arm", sort=False):
-        mine, line = part.set_index("column"), []
+        mine = {str(row["column"]): row for row in part.to_dict("records")}
+        line = []
         for name in names:
-            size, lost = mine.loc[name, "n"], int(mine.loc[name, "lost"])
-            text = str(mine.loc[name, "text"])
-            text += f" of {size}" if size != base.loc[name, "n"] else ""
+            size, lost, text = mine[name]["n"], mine[name]["lost"], mine[name]["text"]
+            text += f" of {size}" if size != sizes[name] else ""
             line.append(text + (f", {lost} unscorable" if lost else ""))
         lines.append(("none (the base)" if arm == "base" else f"`{arm}`", *line))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

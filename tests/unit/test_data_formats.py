@@ -189,8 +189,6 @@ def attacked(world: World, orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {"attempts": made, "adaptive": table}
 
 
-
-
 def inside_tables(orders: pd.DataFrame, folder: Path) -> dict[str, pd.DataFrame]:
     """Tables of the tests, on rows of noise and models that say nothing right."""
     keys = {"arm": "base", "pair": 0, "seed": 0}

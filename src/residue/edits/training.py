@@ -66,9 +66,7 @@ def train(
     """
     import pandas as pd
 
-    run = Updates(
-        model, objective, spec, reference, seed, micro_batch, penalty, project, teacher
-    )
+    run = Updates(model, objective, spec, reference, seed, micro_batch, penalty, project, teacher)
     dev = dev or {}
     if spec.stop_at is not None and not dev.get("dev_forget"):
         raise TrainingError("stop_at is set but the edit data holds no dev_forget items; add some")
