@@ -2,11 +2,12 @@
 
     python benchmarks/defence.py [RESULTS] [--steps 12]     # after a default run
 
-Ours: one pass over all views of a batch's twins in buckets of like length, the head applied where a
-token is learnt. Plain: one forward per view, each padded to the longest of the whole batch, logits
-everywhere, losses masked. Both do forward and backward of the same loss (the mean −log p of the
-answer tokens of all views) through the default LoRA on the same batches, in turns. A real token is
-one that is no padding; seconds are CPU time of the process on one thread.
+Ours: one pass over all views of a batch's twins, what views of a twin share passed once
+(`residue.edits.trees`), in buckets of like length, the head applied where a token is learnt. Plain:
+one forward per view, each padded to the longest of the whole batch, logits everywhere, losses
+masked. Both do forward and backward of the same loss (the mean −log p of the answer tokens of all
+views) through the default LoRA on the same batches, in turns. A real token is one that is no
+padding, counted in every view; seconds are CPU time of the process on one thread.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ VIEWS = 3
 
 
 def shared(model: Any, batch: Batch) -> torch.Tensor:
-    """One pass, buckets, logits where supervised."""
-    return -score(
-        model, [views[place] for place in range(VIEWS) for views in batch["twin"]]
-    ).tokens.mean()
+    """One pass, what views share once, buckets, logits where supervised."""
+    units = batch["twin"]
+    examples = [views[place] for place in range(VIEWS) for views in units]
+    together = [range(unit, len(examples), len(units)) for unit in range(len(units))]
+    return -score(model, examples, together=together).tokens.mean()
 
 
 def apart(model: Any, batch: Batch) -> torch.Tensor:

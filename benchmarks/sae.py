@@ -66,7 +66,7 @@ def fitted(arguments: argparse.Namespace) -> np.ndarray:
 def ours(arguments: argparse.Namespace) -> tuple[float, Callable[[np.ndarray], np.ndarray]]:
     import torch
 
-    from residue.sae.training import Learner
+    from residue.sae.learner import Learner
     from residue.specs.sae import SaeShape, SaeTraining
 
     torch.set_num_threads(1)

@@ -95,7 +95,7 @@ def defence_trial(results: Path, name: str, options: dict[str, Any]) -> dict[str
     """Train a defence once; its best look at the dev items, what it cost, or why it broke off."""
     from residue.core.artifacts import read_parquet
     from residue.edits.recipes import train_arm
-    from residue.edits.training import TrainingError
+    from residue.edits.updates import TrainingError
     from residue.specs.arms import ArmSpec, StepSpec
     from residue.specs.training import TrainSpec
 
@@ -147,7 +147,7 @@ def trial(
     """Train once; the dev shares at the end, what it cost, or why it broke off."""
     from residue.core.artifacts import read_parquet
     from residue.edits.recipes import train_arm
-    from residue.edits.training import TrainingError
+    from residue.edits.updates import TrainingError
     from residue.specs.arms import ArmSpec, StepSpec
     from residue.specs.training import TrainSpec
 

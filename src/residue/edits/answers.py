@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from residue.edits.trees import Tree, grow, inputs, obstacle, saves
 from residue.models.blocks import describe
 from residue.models.chat import prompt_ids
 from residue.models.encoding import encode_answer, pad_batch
@@ -23,14 +24,19 @@ splitting a batch by length pays only where it saves more."""
 AT_ONCE = 128
 """Items forwarded at once where nothing is trained."""
 
+Watched = int | tuple[int, ...] | None
+"""A row to keep from a pass, or several (in rising order), or none."""
+
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt with its answer as ids; `start` is the place of the first answer token."""
+    """A prompt with its answer as ids; `start` is the place of the first answer token, `weight` how
+    much it counts in means over items and tokens."""
 
     item: str
     ids: tuple[int, ...]
     start: int
+    weight: float = 1.0
 
 
 def encode(tokenizer: Any, item: str, prompt: str, answer: str) -> Example:
@@ -44,7 +50,8 @@ class Scores:
     """What a model says of n answers with N tokens in all (end tokens included).
 
     logits: (N, vocabulary) float32 or wider; targets, rows: (N,) the answer token and its example;
-    hidden: (N, width) float32 or wider, the row that was asked for where each token is said.
+    hidden: (N, width) float32 or wider, the row that was asked for where each token is said; of
+    several rows (N, rows, width).
     """
 
     logits: Tensor
@@ -52,6 +59,13 @@ class Scores:
     rows: Tensor
     n: int
     hidden: Tensor | None = None
+
+    @property
+    def watched(self) -> Tensor:
+        """`hidden` where a row was asked for; `RuntimeError` where none was."""
+        if self.hidden is None:
+            raise RuntimeError("no row was watched; the objective must call step.watch first")
+        return self.hidden
 
     @cached_property
     def tokens(self) -> Tensor:
@@ -96,26 +110,52 @@ class Scores:
 
 
 def score(
-    model: Any, examples: Sequence[Example], *, bucket: bool = True, row: int | None = None
+    model: Any,
+    examples: Sequence[Example],
+    *,
+    bucket: bool = True,
+    row: Watched = None,
+    together: Sequence[Sequence[int]] = (),
 ) -> Scores:
     """Scores of the examples, in their order. Gradients flow if the caller lets them.
 
     Sequences are padded on the right, so under causal attention no real place sees a pad; with
-    `bucket` they run in groups of like length. The head is applied to answer places only. row: a
-    row to keep at these places (see `models.blocks`), from the same pass.
+    `bucket` they run in groups of like length. The head is applied to answer places only. row: the
+    rows to keep at these places (see `models.blocks`), from the same pass. together: numbers of
+    examples that begin alike; where the model can, what they share is passed once (`edits.trees`).
     """
     import torch
 
-    lengths = [len(example.ids) for example in examples]
-    groups = buckets(lengths) if bucket else [list(range(len(examples)))] if examples else []
-    if not groups:
-        return _nothing(model)
-    parts = [_forward(model, [examples[i] for i in group], group, row) for group in groups]
+    if not examples:
+        return _nothing(model, row)
+    _check_lengths(model, examples)
+    packs = _packs(model, examples, together)
+    lengths = [len(tree.ids) for tree, _ in packs]
+    groups = buckets(lengths) if bucket else [list(range(len(packs)))]
+    parts = [_forward(model, examples, [packs[i] for i in group], row) for group in groups]
     logits, targets, rows, *hidden = (torch.cat(piece) for piece in zip(*parts, strict=True))
     order = torch.argsort(rows, stable=True)
     wide = torch.promote_types(logits.dtype, torch.float32)
     kept = hidden[0][order].to(wide) if hidden else None
     return Scores(logits[order].to(wide), targets[order], rows[order], len(examples), kept)
+
+
+Pack = tuple[Tree, Sequence[int]]
+"""One sequence of a forward pass, and the numbers of the examples that are its texts."""
+
+
+def _packs(
+    model: Any, examples: Sequence[Example], together: Sequence[Sequence[int]]
+) -> list[Pack]:
+    packs: list[Pack] = []
+    if any(len(numbers) > 1 for numbers in together):
+        longest = max(len(example.ids) for example in examples)
+        if not obstacle(model, longest):
+            grown = [(grow([examples[i].ids for i in numbers]), numbers) for numbers in together]
+            packs = [(tree, numbers) for tree, numbers in grown if saves(tree)]
+    packed = {number for _, numbers in packs for number in numbers}
+    alone = [number for number in range(len(examples)) if number not in packed]
+    return [*packs, *((grow([examples[number].ids]), [number]) for number in alone)]
 
 
 def buckets(lengths: Sequence[int]) -> list[list[int]]:
@@ -134,57 +174,66 @@ def _split(order: list[int], lengths: Sequence[int]) -> list[list[int]]:
 
 
 def _forward(
-    model: Any, examples: Sequence[Example], numbers: Sequence[int], row: int | None
+    model: Any, examples: Sequence[Example], packs: Sequence[Pack], row: Watched
 ) -> tuple[Tensor, ...]:
-    """Logits (N, vocabulary), targets (N,), example numbers (N,) of one padded forward, and the
-    row (N, width) if one is asked for."""
+    """Logits (N, vocabulary), targets (N,), example numbers (N,) of one padded forward, and what
+    `Scores.hidden` is if a row is asked for."""
     import torch
 
-    _check_lengths(model, examples)
     device = next(model.parameters()).device
-    padded = pad_batch([example.ids for example in examples], fill=0, device=str(device))
     places = [
-        (row, place - 1, example.ids[place], numbers[row])
-        for row, example in enumerate(examples)
-        for place in range(example.start, len(example.ids))
+        (number, path[place - 1], examples[text].ids[place], text)
+        for number, (tree, texts) in enumerate(packs)
+        for text, path in zip(texts, tree.paths, strict=True)
+        for place in range(examples[text].start, len(path))
     ]
     rows, columns, targets, owners = torch.tensor(places, device=device).T
+    if any(len(texts) > 1 for _, texts in packs):
+        given = inputs([tree for tree, _ in packs], model)
+    else:
+        given = pad_batch([tree.ids for tree, _ in packs], fill=0, device=str(device)).inputs()
 
-    def keep(_module: Any, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return (inputs[0][rows, columns][None], *inputs[1:])
+    def keep(_module: Any, read: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return (read[0][rows, columns][None], *read[1:])
 
     # A hook on the head, not a head of our own: what follows it (caps, scales) stays the model's.
     handle = model.get_output_embeddings().register_forward_pre_hook(keep)
     try:
         with _reading(model, row) as found:
-            logits = model(**padded.inputs(), use_cache=False).logits[0]
+            logits = model(**given, use_cache=False).logits[0]
     finally:
         handle.remove()
-    return (logits, targets, owners, *(hidden[rows, columns] for hidden in found))
+    kept = [hidden[rows, columns] for hidden in found]
+    if isinstance(row, tuple):
+        kept = [torch.stack(kept, dim=1)]
+    return (logits, targets, owners, *kept)
 
 
 @contextmanager
-def _reading(model: Any, row: int | None) -> Iterator[list[Tensor]]:
-    """Collects a row of the forward pass inside, with its gradient; none where none is asked."""
+def _reading(model: Any, row: Watched) -> Iterator[list[Tensor]]:
+    """Collects rows of the forward pass inside, with their gradient; none where none is asked."""
     found: list[Tensor] = []
     if row is None:
         yield found
         return
     architecture = describe(model)
     places = [*architecture.blocks, architecture.final_norm]
-    if row >= len(places):
+    asked = (row,) if isinstance(row, int) else row
+    if max(asked) >= len(places):
         raise ValueError(
-            f"the objective's row {row} does not exist: this model has rows 0 to {len(places) - 1}"
+            f"the objective's row {max(asked)} does not exist: this model has rows 0 to "
+            f"{len(places) - 1}"
         )
 
     def keep(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         found.append(args[0] if args else kwargs["hidden_states"])
 
-    handle = places[row].register_forward_pre_hook(keep, with_kwargs=True)
+    handles = [places[each].register_forward_pre_hook(keep, with_kwargs=True) for each in asked]
     try:
         yield found
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def _check_lengths(model: Any, examples: Sequence[Example]) -> None:
@@ -197,10 +246,12 @@ def _check_lengths(model: Any, examples: Sequence[Example]) -> None:
             )
 
 
-def _nothing(model: Any) -> Scores:
+def _nothing(model: Any, row: Watched) -> Scores:
     import torch
 
     device = next(model.parameters()).device
     none = torch.zeros(0, dtype=torch.int64, device=device)
-    words = model.get_output_embeddings().weight.shape[0]
-    return Scores(torch.zeros(0, words, device=device), none, none, 0)
+    words, width = model.get_output_embeddings().weight.shape
+    shape = (0, len(row), width) if isinstance(row, tuple) else (0, width)
+    hidden = None if row is None else torch.zeros(shape, device=device)
+    return Scores(torch.zeros(0, words, device=device), none, none, 0, hidden)

@@ -34,6 +34,8 @@ class SequenceIntervention(Intervention):
         self._call: Mapping[str, Any] = {}
         self._past = 0
         self._n_blocks = describe(model).n_blocks
+        # What `edits.trees` looks for: several texts in one sequence would not be told apart here.
+        self.held.reads_sequences = True
         self._handles += [
             model.register_forward_pre_hook(self._begin, with_kwargs=True),
             model.register_forward_hook(self._end, always_call=True),

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from residue.edits.answers import Example, Scores, score
+from residue.edits.answers import Example, Scores, Watched, score
 from residue.edits.batches import ATTACKED, CLEAN, OBEYING, Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from residue.edits.lensed import Lens
 
 Reference = Callable[[], AbstractContextManager[Any]]
 """Opens a stretch in which the model is the reference: the edit detached, same load."""
@@ -21,11 +23,13 @@ Reference = Callable[[], AbstractContextManager[Any]]
 class Step:
     """One micro-batch of an update. Nothing runs before an objective asks for it.
 
-    The policy answers all roles in one pass, the reference only the role asked for, without
-    gradient; both are kept for the micro-batch. `whole` is the update's whole batch: means are
-    taken over it, so the micro-batches' losses simply add up, however unequal they are. `views`:
-    which views of a role's items the pass holds, for objectives that read some of them only;
-    `project`: what an objective reads representations through.
+    The policy answers all roles in one pass, in which what an item's views share is passed once;
+    the reference answers only the role asked for, without gradient; both are kept for the
+    micro-batch. `whole` is the update's whole batch: means are taken over it, so the micro-batches'
+    losses simply add up, however unequal they are. `views`: which views of a role's items the pass
+    holds, for objectives that read some of them only; `project`: what an objective reads
+    representations through; `teacher`: opens a stretch in which the model is what an objective
+    imitates.
     """
 
     def __init__(
@@ -36,14 +40,18 @@ class Step:
         whole: Batch,
         views: Mapping[str, Sequence[int]] | None = None,
         project: Callable[[Tensor], Tensor] | None = None,
+        teacher: Reference | None = None,
     ) -> None:
         self.model = model
         self._reference = reference
+        self._teacher = teacher
         self._batch = batch
         self._whole = whole
         self._views = views or {}
         self._project = project
-        self._row: int | None = None
+        self._row: Watched = None
+        self.lens: Lens | None = None
+        """The frozen lens of an objective that reads rows through one."""
         self._answers: dict[tuple[str, int], Answers] = {}
 
     @property
@@ -60,14 +68,14 @@ class Step:
         """One view of the paired items (0 or 1), in the same order for both."""
         return self.answers("pair", view)
 
-    def watch(self, row: int | None) -> None:
-        """Keep a row (`Scores.hidden`) in the passes of this micro-batch; say so before they run.
+    def watch(self, row: Watched) -> None:
+        """Keep rows (`Scores.hidden`) in the passes of this micro-batch; say so before they run.
 
         None stands for the last row, the input of the final norm.
         """
         from residue.models.blocks import describe
 
-        if "_policy" in self.__dict__:
+        if "said" in self.__dict__:
             raise RuntimeError("the policy has answered already; watch a row before asking it")
         self._row = describe(self.model).n_blocks if row is None else row
 
@@ -85,6 +93,12 @@ class Step:
     def kept(self) -> Answers:
         """The items that a defence is to leave as they are."""
         return self.answers("keep")
+
+    def through(self, said: Scores, rows: tuple[int, ...]) -> list[Scores]:
+        """What each of the watched rows says of the same answers, read through the lens."""
+        if self.lens is None:
+            raise RuntimeError("this step has no lens; train the objective through `lensed.Given`")
+        return self.lens.read(self.model, said, rows)
 
     def projected(self, rows: Tensor) -> Tensor:
         """Rows (n, width) through the objective's projection, if it has one."""
@@ -115,15 +129,20 @@ class Step:
         return found
 
     @cached_property
-    def _policy(self) -> dict[tuple[str, int], Scores]:
+    def said(self) -> dict[tuple[str, int], Scores]:
+        """What the policy says of every view in the pass, by role and view."""
         spans: dict[tuple[str, int], tuple[int, int]] = {}
         examples: list[Example] = []
+        together: list[tuple[int, ...]] = []
         for role, units in self._batch.items():
             every = range(max((len(views) for views in self._whole[role]), default=1))
+            firsts = []
             for view in self._views.get(role, every):
                 spans[role, view] = (len(examples), len(examples) + len(units))
+                firsts.append(len(examples))
                 examples += [views[view] for views in units]
-        scores = score(self.model, examples, row=self._row)
+            together += [tuple(first + unit for first in firsts) for unit in range(len(units))]
+        scores = score(self.model, examples, row=self._row, together=together)
         return {key: scores.select(*span) for key, span in spans.items()}
 
     def _refer_rows(self, examples: Sequence[Example], row: int) -> Tensor:
@@ -134,10 +153,10 @@ class Step:
         with torch.no_grad(), self._reference():
             return read_rows(self.model, examples, row)
 
-    def _refer(self, examples: Sequence[Example]) -> Scores:
+    def _refer(self, examples: Sequence[Example], to: Reference | None = None) -> Scores:
         import torch
 
-        with torch.no_grad(), self._reference():
+        with torch.no_grad(), (to or self._reference)():
             return score(self.model, examples, row=self._row)
 
 
@@ -161,12 +180,19 @@ class Answers:
     @cached_property
     def policy(self) -> Scores:
         """What the model in training says, with gradient."""
-        return self.step._policy[self.key]
+        return self.step.said[self.key]
 
     @cached_property
     def reference(self) -> Scores:
         """What the same model says with the edit detached, without gradient."""
         return self.step._refer(self.examples)
+
+    @cached_property
+    def taught(self) -> Scores:
+        """What the teacher of the objective says, without gradient."""
+        if self.step._teacher is None:
+            raise RuntimeError("this step has no teacher; the objective must name one")
+        return self.step._refer(self.examples, self.step._teacher)
 
     def rows(self, row: int) -> Rows:
         """A row of every token but the first of the texts, prompts and answers.
@@ -191,12 +217,26 @@ class Answers:
 
     def read_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the tokens that `rows` gives; values: (N,)."""
-        return values.sum() / sum(len(each.ids) - 1 for each in self.whole)
+        read = [len(each.ids) - 1 for each in self.examples]
+        return self._weighed(values, read).sum() / sum(len(each.ids) - 1 for each in self.whole)
 
     def item_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the update's items; values: (n,)."""
-        return values.sum() / len(self.whole)
+        return self._weighed(values, [1] * len(self.examples)).sum() / len(self.whole)
 
     def token_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the update's answer tokens; values: (N,)."""
-        return values.sum() / sum(len(each.ids) - each.start for each in self.whole)
+        said = [len(each.ids) - each.start for each in self.examples]
+        total = sum(len(each.ids) - each.start for each in self.whole)
+        return self._weighed(values, said).sum() / total
+
+    def _weighed(self, values: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Values (lengths summed) times the weights of the examples that they are of."""
+        if all(each.weight == 1.0 for each in self.examples):
+            return values
+        spread = [
+            each.weight
+            for each, length in zip(self.examples, lengths, strict=True)
+            for _ in range(length)
+        ]
+        return values * values.new_tensor(spread)

@@ -32,9 +32,11 @@ class Page:
     """What is claimed, by name."""
     recovery: pd.DataFrame | None = None
     """What attacks bring back, as `residue.report.recovery` writes it; None: no attack."""
+    succession: pd.DataFrame | None = None
+    """What is left of each request, as `residue.report.succession` writes it; None: no parts."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>,
-    tests_<kind>."""
+    """SVG by name: tradeoff, by_language, first_rows, recovery, succession, depth_<lens>,
+    trace_<arm>, tests_<kind>, attack_plane, adaptive."""
     depth: pd.DataFrame | None = None
     """What lenses read at each row, as `residue.report.depth` writes it."""
     tests: pd.DataFrame | None = None
@@ -49,6 +51,8 @@ class Page:
     """How the judge of outcomes fared, as `residue.report.judging` writes it."""
     escapes: pd.DataFrame | None = None
     """Replies under attack, as `residue.report.escapes` chooses them."""
+    adaptive: pd.DataFrame | None = None
+    """How far attackers come who adapt, as `residue.report.adaptive` writes it."""
     requested: tuple[str, ...] = ()
     """Languages in which the edit was asked to forget."""
     relearning: pd.DataFrame | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from residue.core.artifacts import read_json
 from residue.models.layouts import layout_of
 from residue.sae.files import weights_sha256
-from residue.sae.training import Trained
+from residue.sae.learner import Trained
 from residue.specs.sae import SaeTraining
 
 

@@ -116,6 +116,17 @@ def step(weights: Weights, x: Tensor, dead: Tensor, aims: Aims) -> Step:
     return Step(gradients, parts, fired, level)
 
 
+def starting_factor(weights: Weights, x: Tensor, aims: Aims) -> float:
+    """What the code of a batch x, (n, d), is to be multiplied with to reconstruct it best: the
+    least-squares factor of its decoding; 1 where nothing is active."""
+    centred = x - weights.b_dec
+    code, _ = _code(weights, torch.addmm(weights.b_enc, centred, weights.encoder.T), aims)
+    with torch.no_grad():
+        said, _ = code.decode(weights.decoder)
+        size = float(said.square().sum())
+        return float((centred * said).sum()) / size if size > 0 else 1.0
+
+
 @dataclass(frozen=True)
 class _Said:
     """What the reconstructions of a batch give."""

@@ -18,7 +18,8 @@ from residue.edits.looks import Dev, dev_of, worst_bound
 from residue.edits.methods.lora import Edit
 from residue.edits.objectives.struq import Objective
 from residue.edits.recipes import train_arm
-from residue.edits.training import TrainingError, train
+from residue.edits.training import train
+from residue.edits.updates import TrainingError
 from residue.models.loading import load_model
 from residue.specs.arms import ArmSpec, StepSpec
 from residue.specs.fields import SpecError

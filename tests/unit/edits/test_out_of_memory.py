@@ -13,7 +13,8 @@ import torch
 from residue.core import methods
 from residue.edits.batches import Batches, pools
 from residue.edits.methods.lora import Edit
-from residue.edits.training import TrainingError, train
+from residue.edits.training import train
+from residue.edits.updates import TrainingError
 from residue.models.loading import load_model
 from residue.specs.arms import OBJECTIVES
 from residue.specs.training import TrainSpec

@@ -19,7 +19,8 @@ from residue.edits.looks import exact_share
 from residue.edits.methods.lora import Edit
 from residue.edits.objectives.npo import Objective
 from residue.edits.step import Step
-from residue.edits.training import TrainingError, rate, train
+from residue.edits.training import train
+from residue.edits.updates import TrainingError, rate
 from residue.specs.training import TrainSpec
 
 SPEC = TrainSpec(steps=6, warmup=2, learning_rate=5e-3, batch={"forget": 5, "retain": 6})

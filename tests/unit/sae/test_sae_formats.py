@@ -16,11 +16,12 @@ from residue.core.artifacts import write_parquet
 from residue.sae.features import Witness, pick
 from residue.sae.files import save_sae
 from residue.sae.folders import read_saes
+from residue.sae.learner import Trained
 from residue.sae.models import Sae
 from residue.sae.origin import hook_name, origin
 from residue.sae.scores import score_rows, score_table
 from residue.sae.sums import Places, sum_codes
-from residue.sae.training import Trained, train_saes
+from residue.sae.training import train_saes
 from residue.specs.sae import FeatureSpec, SaeShape, SaeSpec, SaeTraining
 from tests.unit.sae.conftest import ROW, WIDTH, K
 from tests.unit.test_data_formats import documented, words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from residue.report.markup import definitions, escape, link, table
 from residue.report.page import Page
 from residue.report.words import KINDS, margin
-from residue.specs.claims import EstimandSpec
+from residue.specs.claims import RATIOS, EstimandSpec
 
 TITLE = "How each number was made"
 
@@ -206,7 +206,7 @@ def _against(estimand: EstimandSpec) -> str:
     """What a claim's number is: a level, or how it is held against its reference."""
     if estimand.reference == "none":
         return "its level"
-    sign = "divided by" if estimand.statistic == "perplexity" else "minus"
+    sign = "divided by" if estimand.statistic in RATIOS else "minus"
     return f"{sign} the {estimand.reference}’s, same items"
 
 

@@ -21,7 +21,7 @@ from residue.report.words import (
     plain_name,
     plural,
 )
-from residue.specs.claims import LEVELS
+from residue.specs.claims import LEVELS, RATIOS
 
 TITLE = "Scorecard"
 _ROLES = (
@@ -219,7 +219,7 @@ def scale(row: Row) -> tuple[tuple[float, float], float, float | None]:
     zone = allowed.low, allowed.high
     if kind in LEVELS:
         return zone, 0.5, 0.55
-    return zone, float(statistic == "perplexity"), None
+    return zone, float(statistic in RATIOS), None
 
 
 def _key_of(row: Row) -> str:
