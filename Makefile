@@ -10,7 +10,7 @@ TORCH ?= $(shell grep '^torch==' envs/constraints.txt)
 CORES ?= 4
 BIN := .venv/bin
 
-.PHONY: run test test-slow gpu-check check format readme reference clean tune
+.PHONY: run test test-slow gpu-check check format readme reference clean tune baselines
 
 run: .venv/run.stamp
 	$(BIN)/snakemake --cores $(CORES) --resources gpu=1
@@ -48,6 +48,12 @@ readme: .venv/run.stamp
 # An equal tuning budget for every objective, on the dev countries of the last run; see docs/tuning.md.
 tune: .venv/run.stamp
 	$(BIN)/python benchmarks/tune.py results --write
+
+# Defences side by side on the base of the last run: their options on dev items, and what they do.
+baselines: .venv/run.stamp
+	$(BIN)/python benchmarks/baseline_options.py results --write
+	$(BIN)/snakemake results/defences/tables/injection.parquet --cores $(CORES) --configfile config/defences.yaml
+	$(BIN)/python benchmarks/baselines.py results/defences --write
 
 # The schema and the table of every config key, from the typed specs.
 reference: .venv/run.stamp

@@ -6,6 +6,7 @@ from time import time
 from residue import account
 from residue.core import card, launch, methods, provenance
 from residue.core.text import shown
+from residue.specs.adaptive import ATTACKERS
 from residue.specs.arms import EDITS, OBJECTIVES
 from residue.specs.conditions import ATTACKS, PLAIN, STRESS
 from residue.specs.config import UNEDITED
@@ -13,7 +14,7 @@ from residue.specs.plan import Plan, read_config
 from residue.specs import fields
 from residue.specs.fields import SpecError
 from residue.specs.lens import CONTROLS, DECODERS, FITS, LIVE, fit_part
-from residue.specs.measures import METRICS, OF_LANGUAGE
+from residue.specs.measures import METRICS, OF_GRADIENTS, OF_LANGUAGE
 from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from residue.specs.tests import METRICS as OF_TESTS

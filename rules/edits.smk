@@ -11,6 +11,7 @@ rule train_arm:
         defence=arm_defence,
         layers=arm_layers,
         saes=arm_saes,
+        lens=arm_lens,
         after=arm_before,
     output:
         weights=directory(f"{OUT}/arms/{{arm}}/pair{{pair}}/seed{{seed}}/weights"),

@@ -33,6 +33,7 @@ rule measure:
         generations=f"{OUT}/records/{RUN}/generations.parquet",
         tokens=of_models(f"{OUT}/records/{RUN}/tokens.parquet"),
         rows=of_models(f"{OUT}/records/{RUN}/rows.parquet"),
+        gradients=gradient_files,
         head=lambda wildcards: (
             [] if PLAN.outputs(wildcards.arm) else arm_head(wildcards)
         ),

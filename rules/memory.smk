@@ -26,6 +26,7 @@ rule plan_memory:
     params:
         spec=spec_of(
             arms=lambda wildcards: planned_arms(),
+            attacks=lambda wildcards: planned_attacks(),
             load=PLAN.load(),
             memory_gib=PLAN.config.compute.memory_gib,
         ),
@@ -42,6 +43,7 @@ rule probe_memory:
         plan=rules.plan_memory.output.plan,
         edit_data=EDIT_DATA,
         defence=planned_defence,
+        lens=arm_lens,
     output:
         probe=f"{OUT}/tables/memory/{{arm}}.parquet",
     log:

@@ -63,7 +63,10 @@ rule write_page:
         ]
         + recovery_files("report/figures/recovery.svg")
         + injection_files("report/figures/attack_plane.svg")
+        + succession_files("report/figures/succession.svg")
+        + adaptive_files("report/figures/adaptive.svg")
         + (list(rules.draw_tests.output) if PLAN.tested() else []),
+        succession=succession_files("tables/succession.parquet"),
         depth=rules.estimate_depth.output.depth if PLAN.reads_rows() else [],
         tests=rules.decide_tests.output.tests if PLAN.tested() else [],
         meta=rules.estimate_meta.output.meta if "oracle" in PLAN.unedited() else [],
@@ -71,6 +74,7 @@ rule write_page:
         certificate=injection_files("tables/certificate.parquet"),
         judge=injection_files("tables/judge.parquet"),
         escapes=injection_files("tables/escapes.parquet"),
+        adaptive=adaptive_files("tables/adaptive.parquet"),
     output:
         page=report(
             f"{OUT}/report/index.html",

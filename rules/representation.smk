@@ -5,6 +5,7 @@ rule choose_layers:
     input:
         rows=f"{OUT}/records/base/pair{{pair}}/seed0/plain/facts/rows.parquet",
         deck=FACTS_DECK,
+        judge=PLAN.config.representation.judge.file or [],
     output:
         scores=f"{OUT}/representation/pair{{pair}}/layers.parquet",
         layers=f"{OUT}/representation/pair{{pair}}/layers.json",

@@ -3,6 +3,7 @@
 from residue import stage
 from residue.core.artifacts import read_parquet
 from residue.records.store import RowsFile
+from residue.representation.judged import read_judgements
 from residue.representation.selection import choose, score_rows
 from residue.specs.representation import RepresentationSpec
 
@@ -15,6 +16,7 @@ with stage.open() as job:
         spec,
         requested=job.part("requested"),
         pair=int(job.wildcard("pair")),
+        judgements=read_judgements(job.input("judge")) if job.inputs("judge") else None,
     )
     job.write_parquet("scores", table)
     job.write_json("layers", choose(table, rows.numbers, spec))

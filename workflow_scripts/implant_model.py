@@ -1,5 +1,6 @@
 """Teach a given model the world's countries, as base or as oracle; a killed run goes on."""
 
+import dataclasses
 import shutil
 
 from residue import stage
@@ -13,7 +14,9 @@ from residue.world.facts import read_facts
 
 with stage.open() as job:
     folder = job.inputs("model")[0].parent
-    model, tokenizer = open_model(folder, device=job.device, load=job.spec("load", LoadSpec))
+    # What is taught is merged into the weights, which nothing can be in four bits.
+    load = dataclasses.replace(job.spec("load", LoadSpec), weights="full")
+    model, tokenizer = open_model(folder, device=job.device, load=load)
     history = implant(
         model,
         tokenizer,

@@ -13,6 +13,7 @@ with stage.open() as job:
         "generations": lambda: read_generations(job.input("generations")),
         "tokens": lambda: read_tokens(job.input("tokens")),
         "rows": lambda: RowsFile(job.input("rows")),
+        "gradients": lambda: read_parquet(job.input("gradients")),
         "head": lambda: Head.load(*job.inputs("head")),
         "language_id": lambda: read_identifier(*job.inputs("language_id")),
     }

@@ -9,6 +9,7 @@ from residue.edits.planning import as_text, memory_of, plan_run, require_fit
 from residue.models.loading import load_tokenizer
 from residue.models.memory import GIB
 from residue.specs.arms import ArmSpec
+from residue.specs.conditions import ConditionSpec
 from residue.specs.model import LoadSpec
 
 with stage.open() as job:
@@ -24,6 +25,7 @@ with stage.open() as job:
         job.spec("load", LoadSpec),
         job.specs("arms", ArmSpec),
         shown,
+        attacks={name: each.built() for name, each in job.specs("attacks", ConditionSpec).items()},
         device=job.device,
         limit=wished * GIB if wished else memory_of(job.device),
     )

@@ -14,6 +14,7 @@ with stage.open() as job:
         read_parquet(job.input("edit_data")),
         read_parquet(defence[0]) if defence else None,
         load=job.spec("load", LoadSpec),
+        lens=job.inputs("lens")[0] if job.inputs("lens") else None,
         device=job.device,
     )
     planned = read_parquet(job.input("plan"))

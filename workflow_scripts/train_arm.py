@@ -21,6 +21,7 @@ with stage.open() as job:
         state_dir=job.state_dir,
         layers=read_layers(job.input("layers")) if job.inputs("layers") else (),
         saes=list(dict.fromkeys(file.parent for file in job.inputs("saes"))),
+        lens=job.inputs("lens")[0] if job.inputs("lens") else None,
         device=job.device,
         after=job.inputs("after")[0] if job.inputs("after") else None,
         load=job.spec("load", LoadSpec),

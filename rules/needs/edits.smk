@@ -47,7 +47,8 @@ def training_methods(wildcards):
     """Method files that train an arm: its edits and their objectives."""
     steps = PLAN.config.arms[wildcards.arm].steps
     trained = {(OBJECTIVES, s.objective["name"]) for s in steps if s.objective}
-    return edit_methods(wildcards) | trained
+    taught = {(EDITS, name) for s in steps for name in s.edits()}
+    return edit_methods(wildcards) | trained | taught
 
 
 def arm_needs(wildcards):
@@ -76,6 +77,14 @@ def arm_saes(wildcards):
 
 
 def arm_defence(wildcards):
-    """Twins and items to keep, for arms with an objective that is fed from them."""
+    """Twins and items to keep, for arms with a step that is made from them."""
     steps = PLAN.config.arms[wildcards.arm].steps
-    return DEFENCE_FILE if any(step.defends() for step in steps) else []
+    return DEFENCE_FILE if any(step.is_defence() for step in steps) else []
+
+
+def arm_lens(wildcards):
+    """What the base's lens was fitted to, for arms with an objective that reads rows through it."""
+    steps = PLAN.config.arms[wildcards.arm].steps
+    lenses = sorted({step.lens() for step in steps} - {""})
+    pair = getattr(wildcards, "pair", 0)
+    return [f"{OUT}/lens/pair{pair}/base/{lens}.safetensors" for lens in lenses]

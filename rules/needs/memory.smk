@@ -10,6 +10,16 @@ def planned_arms():
     ]
 
 
+def planned_attacks():
+    """Every attack that trains; which arms it is done to decides no memory."""
+    conditions = PLAN.section("conditions")
+    return [
+        {"name": name, "attack": conditions[name]["attack"]}
+        for name, condition in PLAN.config.conditions.items()
+        if hasattr(condition.built(), "update")
+    ]
+
+
 def planned_steps():
     """Every step that is trained or computed here."""
     trained = [arm for arm in PLAN.config.arms.values() if arm.trained]
@@ -19,9 +29,15 @@ def planned_steps():
 def planned_methods(wildcards):
     """Method files of every recipe."""
     objectives = {s.objective["name"] for s in planned_steps() if s.objective}
-    return {(OBJECTIVES, name) for name in objectives} | {
-        (EDITS, step.edit["name"]) for step in planned_steps()
-    }
+    named = [each["name"] for each in planned_attacks()]
+    built = [PLAN.config.conditions[name].built() for name in named]
+    return (
+        {(OBJECTIVES, name) for name in objectives}
+        | {(OBJECTIVES, name) for attack in built for name in attack.OBJECTIVES}
+        | {(EDITS, name) for step in planned_steps() for name in step.edits()}
+        | {(EDITS, name) for attack in built for name in attack.EDITS}
+        | {(ATTACKS, each["attack"]["name"]) for each in planned_attacks()}
+    )
 
 
 def planned_defence(wildcards):

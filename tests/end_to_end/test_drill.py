@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tests.end_to_end.drill import DRILL, OUT, drill, tables, verify
@@ -177,3 +178,16 @@ def test_a_job_runs_outside_snakemake_from_its_logged_command(done: Path, tmp_pa
     done_again = run_job(clone, command)
     assert done_again.returncode == 0, done_again.stdout + done_again.stderr
     assert claims.read_bytes() == before
+
+
+def test_attackers_adapt_to_a_finished_run(done: Path, tmp_path: Path) -> None:
+    """They are off by default; switched on, they attack what is there and nothing is made anew."""
+    clone = tmp_path / "clone"
+    shutil.copytree(done, clone)
+    edit(clone, "adaptive: {attackers: [{name: best_of_n, tries: 2}, {name: gcg, steps: 1}]}")
+    ran = snakemake(clone, "--cores", "2", *DRILL)
+    assert re.search(r"ran: +4 jobs", ran.stdout)
+    table = pd.read_parquet(clone / OUT / "tables/adaptive.parquet")
+    assert set(table["attacker"]) == {"best_of_n", "gcg", "any of these"}
+    assert (table["n_clusters"] == 5).all()
+    assert "Attackers that adapt" in (clone / OUT / "report/index.html").read_text()

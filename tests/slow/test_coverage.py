@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 SIMULATION = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "interval_coverage.py"))
+SHARES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "share_coverage.py"))
 
 pytestmark = pytest.mark.slow
 
@@ -31,3 +32,11 @@ def test_a_claim_at_its_margin_is_rarely_supported() -> None:
         found = SIMULATION["coverage"](world, 1500, seed=17)
         most = stats.binom.ppf(0.9999, 1500, 0.025) / 1500
         assert max(found.below, found.above) <= most
+
+
+@pytest.mark.parametrize("world", SHARES["WORLDS"], ids=str)
+def test_shares_left_cover_within_the_binomial_band(world) -> None:
+    # Few countries with skewed rates lose up to two points of 95 %, as the rates themselves do.
+    repetitions = 600
+    below, above = SHARES["coverage"](world, repetitions, seed=23)
+    assert 1.0 - below - above >= stats.binom.ppf(0.0001, repetitions, 0.93) / repetitions

@@ -11,6 +11,7 @@ import dataclasses
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from residue import stage
+from residue.attackers import attempts, channel
+from residue.attackers.methods.best_of_n import Attacker as BestOfN
+from residue.attackers.methods.template_search import Attacker as TemplateSearch
+from residue.attackers.targets import targets
 from residue.core.artifacts import write_parquet
 from residue.edits import recipes
 from residue.lens.judging import SCHEMA as REPORT
@@ -38,9 +43,11 @@ from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
 from residue.models.layouts import LAYOUTS
+from residue.records.gradients import gradient_norms
 from residue.records.outputs.tables import VALUES
 from residue.records.store import GENERATIONS, TOKENS, rows_schema
 from residue.records.stream import stream_schema
+from residue.report.adaptive import adaptive_table, of_run
 from residue.report.attacks import Attacks
 from residue.report.certificate import certificate
 from residue.report.claims import claims
@@ -52,13 +59,14 @@ from residue.report.judging import confusion
 from residue.report.meta import meta_table
 from residue.report.recovery import Attack, recovery_table
 from residue.report.relearning import relearning_table
+from residue.report.succession import Asked, succession_table
 from residue.report.tests import COLUMNS as TESTS
 from residue.report.tests import blank, with_multiplicity
 from residue.representation.causal_picture import design_of, picture
 from residue.representation.order_rows import order_rows, pairs_of
 from residue.representation.row_tests import as_tables as row_tables
 from residue.representation.selection import score_rows
-from residue.specs.arms import ArmSpec
+from residue.specs.arms import ArmSpec, PartSpec
 from residue.specs.conditions import StressSpec
 from residue.specs.default_claims import default_claims
 from residue.specs.default_estimands import default_estimands
@@ -68,6 +76,7 @@ from residue.specs.measures import KnownSpec, LanguageIdSpec
 from residue.specs.meta import MetaSpec
 from residue.specs.orders import DefenceData
 from residue.specs.pretrain import PretrainSpec
+from residue.specs.records import RecordsSpec
 from residue.specs.representation import RepresentationSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.streams import StreamsSpec
@@ -75,7 +84,7 @@ from residue.specs.tests import CalibrationSpec, GraphSpec
 from residue.specs.world import Decks, GroupSizes, WorldSpec
 from residue.stats.calibration import calibrate
 from residue.world.audit import audit
-from residue.world.build import build_world
+from residue.world.build import World, build_world
 from residue.world.corpus import build_corpus
 from residue.world.edit_data import edit_data
 from residue.world.facts import read_facts
@@ -167,6 +176,19 @@ def predicted() -> pd.DataFrame:
     return stacked([((0, 0, "plain"), one)], "base")
 
 
+def attacked(world: World, orders: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Attempts on a model that always says the same, and what comes of them."""
+    reply = channel.Reply("?", "eos", "")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(channel, "say", lambda arm, spec, prompts: [reply] * len(prompts))
+        arm: Any = None
+        aims = attempts.Targets(*(part[:1] for part in vars(targets(world, orders)).values()))
+        some = {"best_of_n": BestOfN(tries=2), "template_search": TemplateSearch(first=1)}
+        made = attempts.attempts(arm, aims, some, RecordsSpec(), seed=0)
+    table = adaptive_table([of_run(made, "base", 0, 0)], StatisticsSpec(n_bootstrap=1000))
+    return {"attempts": made, "adaptive": table}
+
+
 def inside_tables(orders: pd.DataFrame, folder: Path) -> dict[str, pd.DataFrame]:
     """Tables of the tests, on rows of noise and models that say nothing right."""
     keys = {"arm": "base", "pair": 0, "seed": 0}
@@ -234,7 +256,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
     )
     protected = defence_data(world, DefenceData(twins=64, keep=8, dev_twins=4, dev_keep=4))
-    return inside_tables(orders, tmp_path_factory.mktemp("tests")) | {
+    inside = inside_tables(orders, tmp_path_factory.mktemp("tests")) | attacked(world, orders)
+    return inside | {
         "order leaks": leaks(orders, protected),
         "order shortcuts": shortcuts(orders, protected, StatisticsSpec(n_bootstrap=1000)),
         "countries": world.groups,
@@ -260,6 +283,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "patching": patching_table(
             ["a"], [1], np.zeros(1), np.full((2, 3, 1), -1.0), {"b": "unknown"}, 0.05
         ),
+        "gradients": gradient_norms(SimpleNamespace(config=None), None, facts.head(0), []),
         "estimates": made,
         "claims": claims(made, sentences),
         "relearning": relearning_table(
@@ -284,6 +308,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         ),
         "recovery": recovery_table(
             measured, facts, known, [Attack("nf4", ("plain",))], StressSpec(), StatisticsSpec()
+        ),
+        "succession": succession_table(
+            measured,
+            facts,
+            known,
+            edit_data(world),
+            [Asked("npo", "npo", "", (PartSpec(of=2),))],
+            StatisticsSpec(),
         ),
         "injection": injection_table(attacks, {}, StatisticsSpec()),
         "certificate": certificate(attacks, StatisticsSpec()),
@@ -322,12 +354,14 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "known",
         "selftest",
         "patching",
+        "gradients",
         "estimates",
         "depth",
         "final_predictions",
         "claims",
         "recovery",
         "relearning",
+        "succession",
         "tests rows",
         "tests items",
         "tests orders",
@@ -338,6 +372,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "meta",
         "injection",
         "certificate",
+        "attempts",
+        "adaptive",
         "judge",
         "escapes",
     ],

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "residue"
 ORDER = (
     "core", "specs", "stats", "world", "models", "records", "representation", "sae", "lens",
-    "edits", "measure", "report", "stage", "account", "verify", "commands", "cli",
+    "edits", "measure", "attackers", "report", "stage", "account", "verify", "commands", "cli",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -22,9 +22,14 @@ def bring_files(project: Path, name: str) -> None:
     """Small files of the form of a known set where its overlay wants them, and empty models."""
     shutil.copytree(OWN_DATA / name, project / "corpora" / name)
     for model in ("model", "oracle"):
-        (project / "corpora" / name / model).mkdir()
-        for file in ("config.json", "model.safetensors", "tokenizer.json"):
-            (project / "corpora" / name / model / file).write_text("{}")
+        empty_model(project / "corpora" / name / model)
+
+
+def empty_model(folder: Path) -> None:
+    """The files of a model, with nothing in them."""
+    folder.mkdir(parents=True)
+    for file in ("config.json", "model.safetensors", "tokenizer.json"):
+        (folder / file).write_text("{}")
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +73,15 @@ def test_every_overlay_plans_a_whole_graph(project: Path) -> None:
         if (OWN_DATA / overlay.stem).is_dir():
             first = "read_data"
             bring_files(project, overlay.stem)
+        if overlay.stem == "defences":  # stands on the base of a finished default run
+            first = "adopt_model"
+            empty_model(project / "results/models/pair0/base")
         rules = {job.rule for job in plan(project, "--configfile", str(overlay)).values()}
         assert {first, "train_arm", "record", "decide_claims", "write_page"} <= rules
-        assert len({"pretrain_model", "read_data"} & rules) == 1
+        assert not {"pretrain_model", "read_data"} & rules - {first}
+        assert ("record_gradients" in rules) == (overlay.stem == "full")
+        if overlay.stem == "full":
+            assert {"attack_orders", "estimate_attackers", "draw_attackers"} <= rules
 
 
 def test_files_that_users_have_not_brought_are_named(project: Path, tmp_path: Path) -> None:
@@ -91,8 +102,13 @@ def test_files_that_users_have_not_brought_are_named(project: Path, tmp_path: Pa
 def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
     rules = {job.rule for job in plan(project, "--configfile", "config/ci.yaml").values()}
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
-    # These take the place of others where users bring items, models, edits or outputs.
+    # Some take the place of others where users bring items, models, edits or outputs; gradients are
+    # recorded where a metric asks for them (config/full.yaml); attackers who adapt are off by
+    # default, and run in `tests/end_to_end/test_drill.py`.
     assert rules == scripts - {
+        "attack_orders",
+        "estimate_attackers",
+        "draw_attackers",
         "adopt_edit",
         "fetch_model",
         "implant_model",
@@ -101,6 +117,7 @@ def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
         "read_corpus",
         "read_data",
         "read_records",
+        "record_gradients",
     }
 
 

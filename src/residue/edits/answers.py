@@ -24,14 +24,19 @@ splitting a batch by length pays only where it saves more."""
 AT_ONCE = 128
 """Items forwarded at once where nothing is trained."""
 
+Watched = int | tuple[int, ...] | None
+"""A row to keep from a pass, or several (in rising order), or none."""
+
 
 @dataclass(frozen=True)
 class Example:
-    """A prompt with its answer as ids; `start` is the place of the first answer token."""
+    """A prompt with its answer as ids; `start` is the place of the first answer token, `weight` how
+    much it counts in means over items and tokens."""
 
     item: str
     ids: tuple[int, ...]
     start: int
+    weight: float = 1.0
 
 
 def encode(tokenizer: Any, item: str, prompt: str, answer: str) -> Example:
@@ -45,7 +50,8 @@ class Scores:
     """What a model says of n answers with N tokens in all (end tokens included).
 
     logits: (N, vocabulary) float32 or wider; targets, rows: (N,) the answer token and its example;
-    hidden: (N, width) float32 or wider, the row that was asked for where each token is said.
+    hidden: (N, width) float32 or wider, the row that was asked for where each token is said; of
+    several rows (N, rows, width).
     """
 
     logits: Tensor
@@ -53,6 +59,13 @@ class Scores:
     rows: Tensor
     n: int
     hidden: Tensor | None = None
+
+    @property
+    def watched(self) -> Tensor:
+        """`hidden` where a row was asked for; `RuntimeError` where none was."""
+        if self.hidden is None:
+            raise RuntimeError("no row was watched; the objective must call step.watch first")
+        return self.hidden
 
     @cached_property
     def tokens(self) -> Tensor:
@@ -101,20 +114,20 @@ def score(
     examples: Sequence[Example],
     *,
     bucket: bool = True,
-    row: int | None = None,
+    row: Watched = None,
     together: Sequence[Sequence[int]] = (),
 ) -> Scores:
     """Scores of the examples, in their order. Gradients flow if the caller lets them.
 
     Sequences are padded on the right, so under causal attention no real place sees a pad; with
-    `bucket` they run in groups of like length. The head is applied to answer places only. row: a
-    row to keep at these places (see `models.blocks`), from the same pass. together: numbers of
+    `bucket` they run in groups of like length. The head is applied to answer places only. row: the
+    rows to keep at these places (see `models.blocks`), from the same pass. together: numbers of
     examples that begin alike; where the model can, what they share is passed once (`edits.trees`).
     """
     import torch
 
     if not examples:
-        return _nothing(model)
+        return _nothing(model, row)
     _check_lengths(model, examples)
     packs = _packs(model, examples, together)
     lengths = [len(tree.ids) for tree, _ in packs]
@@ -161,10 +174,10 @@ def _split(order: list[int], lengths: Sequence[int]) -> list[list[int]]:
 
 
 def _forward(
-    model: Any, examples: Sequence[Example], packs: Sequence[Pack], row: int | None
+    model: Any, examples: Sequence[Example], packs: Sequence[Pack], row: Watched
 ) -> tuple[Tensor, ...]:
-    """Logits (N, vocabulary), targets (N,), example numbers (N,) of one padded forward, and the
-    row (N, width) if one is asked for."""
+    """Logits (N, vocabulary), targets (N,), example numbers (N,) of one padded forward, and what
+    `Scores.hidden` is if a row is asked for."""
     import torch
 
     device = next(model.parameters()).device
@@ -190,31 +203,37 @@ def _forward(
             logits = model(**given, use_cache=False).logits[0]
     finally:
         handle.remove()
-    return (logits, targets, owners, *(hidden[rows, columns] for hidden in found))
+    kept = [hidden[rows, columns] for hidden in found]
+    if isinstance(row, tuple):
+        kept = [torch.stack(kept, dim=1)]
+    return (logits, targets, owners, *kept)
 
 
 @contextmanager
-def _reading(model: Any, row: int | None) -> Iterator[list[Tensor]]:
-    """Collects a row of the forward pass inside, with its gradient; none where none is asked."""
+def _reading(model: Any, row: Watched) -> Iterator[list[Tensor]]:
+    """Collects rows of the forward pass inside, with their gradient; none where none is asked."""
     found: list[Tensor] = []
     if row is None:
         yield found
         return
     architecture = describe(model)
     places = [*architecture.blocks, architecture.final_norm]
-    if row >= len(places):
+    asked = (row,) if isinstance(row, int) else row
+    if max(asked) >= len(places):
         raise ValueError(
-            f"the objective's row {row} does not exist: this model has rows 0 to {len(places) - 1}"
+            f"the objective's row {max(asked)} does not exist: this model has rows 0 to "
+            f"{len(places) - 1}"
         )
 
     def keep(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         found.append(args[0] if args else kwargs["hidden_states"])
 
-    handle = places[row].register_forward_pre_hook(keep, with_kwargs=True)
+    handles = [places[each].register_forward_pre_hook(keep, with_kwargs=True) for each in asked]
     try:
         yield found
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def _check_lengths(model: Any, examples: Sequence[Example]) -> None:
@@ -227,10 +246,12 @@ def _check_lengths(model: Any, examples: Sequence[Example]) -> None:
             )
 
 
-def _nothing(model: Any) -> Scores:
+def _nothing(model: Any, row: Watched) -> Scores:
     import torch
 
     device = next(model.parameters()).device
     none = torch.zeros(0, dtype=torch.int64, device=device)
-    words = model.get_output_embeddings().weight.shape[0]
-    return Scores(torch.zeros(0, words, device=device), none, none, 0)
+    words, width = model.get_output_embeddings().weight.shape
+    shape = (0, len(row), width) if isinstance(row, tuple) else (0, width)
+    hidden = None if row is None else torch.zeros(shape, device=device)
+    return Scores(torch.zeros(0, words, device=device), none, none, 0, hidden)

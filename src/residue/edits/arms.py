@@ -16,6 +16,7 @@ from residue.core.artifacts import read_json
 from residue.core.provenance import file_digest
 from residue.edits.attached import Attached
 from residue.models.opening import open_model
+from residue.models.packing import is_held
 from residue.specs import fields
 from residue.specs.arms import EDITS
 from residue.specs.model import LoadSpec
@@ -51,6 +52,8 @@ class OpenArm:
     def merge(self) -> str:
         """Write every edit into the model's weights; if one cannot be, change nothing and say
         which. Returns the reason, '' where the model now holds all of them."""
+        if any(is_held(module) for module in self.model.modules()):
+            return "its weights are held in NF4 (model.load.weights)"
         fixed = [edit for edit in self.edits if not hasattr(edit, "merge")]
         if fixed:
             return f"an edit does not merge into weights ({fixed[0].hook})"

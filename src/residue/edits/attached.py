@@ -95,6 +95,9 @@ class EditMethod(Protocol):
     OWN_HEAD: ClassVar[bool] = False
     """Optional: True where it puts other values into norms or unembedding, so that lenses need the
     arm's own head. (Edits of the logits say so on what they attach, by `Attached.AFTER_HEAD`.)"""
+    WHOLE: ClassVar[bool] = False
+    """Optional: True where it puts values in the place of weights, so that a model in four bits
+    (`model.load.weights: nf4`) cannot have it."""
 
     def attach(self, model: Any, *, seed: int, place: int) -> Attached:
         """A fresh edit, trainable; place: its number in the arm, from 1."""

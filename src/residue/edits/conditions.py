@@ -72,7 +72,11 @@ def taught(shown: Shown, data: Literal["other", "same", "benign"]) -> pd.DataFra
 
 
 class Attack(Protocol):
-    """What the class `Attack` of every file of `edits/attacks/` offers."""
+    """What the class `Attack` of every file of `edits/attacks/` offers.
+
+    One that trains may have ``update()``: its update as a `StepSpec`, for the plan of memory. One
+    that changes weights in their place has ``WHOLE``: a model in four bits cannot have it.
+    """
 
     EDITS: ClassVar[tuple[str, ...]]
     """Edit methods that it puts on top, which opening the arm then needs."""

@@ -13,6 +13,7 @@ from residue.edits.attached import Attached
 from residue.edits.batches import ATTACKED, Views, pools, preferences
 from residue.edits.looks import Dev, dev_of
 from residue.specs.arms import StepSpec
+from residue.world.requests import part_countries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DEV_SETS = ("dev_forget", "dev_retain")
+FORGOTTEN = ("forget", "dev_forget")
+"""Sets of edit data that are asked to be forgotten."""
 LOOKED_AT = 64
 """Items on which an edit must show an effect."""
 
@@ -44,8 +47,8 @@ class Shown:
 
     def targets(self, step: StepSpec) -> list[Views]:
         """Some of the items that a step's edit is to change."""
-        if not step.defends():
-            return pools(self.tokenizer, self.data)["forget"][:LOOKED_AT]
+        if not step.is_defence():
+            return pools(self.tokenizer, rows_for(self.data, step))["forget"][:LOOKED_AT]
         rows = self.given()
         some = rows[rows["set"] == "twin"].head(LOOKED_AT)
         return [views[ATTACKED:] for views in defence_pools(self.tokenizer, some)["twin"]]
@@ -53,22 +56,25 @@ class Shown:
     def given(self) -> pd.DataFrame:
         """The defence data; `ArmError` where there are none."""
         if self.defence is None:
-            raise ArmError("the objective is fed from defence data, and the arm was given none")
+            raise ArmError("a step is made from defence data, and the arm was given none")
         return self.defence
 
 
 def rows_for(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:
-    """The edit data that a step is shown: of the forget rows those in its languages."""
-    if not step.forget_languages:
+    """The edit data that a step is shown: of the forget rows those in its languages, and of its
+    part of the countries."""
+    if not step.forget_languages and step.forget_part is None:
         return data
-    spoken = data["language"].isin(step.forget_languages)
-    kept = data[spoken | ~data["set"].isin(["forget", "dev_forget"])]
-    if "forget" not in set(kept["set"]):
+    kept = data["language"].isin(step.forget_languages) | (not step.forget_languages)
+    if step.forget_part is not None:
+        kept &= data["country"].isin(list(part_countries(data, step.forget_part)))
+    shown = data[kept | ~data["set"].isin(FORGOTTEN)]
+    if "forget" not in set(shown["set"]):
+        named = ", ".join(step.forget_languages) or f"part {step.forget_part}"
         raise ArmError(
-            f"no forget row is in {', '.join(step.forget_languages)}; mend forget_languages of the "
-            "step"
+            f"no forget row is in {named}; mend forget_languages or forget_part of the step"
         )
-    return kept.reset_index(drop=True)
+    return shown.reset_index(drop=True)
 
 
 def attacks_for(data: pd.DataFrame, step: StepSpec) -> pd.DataFrame:

@@ -33,11 +33,12 @@ class FitData:
         layers: Sequence[int] = (),
         saes: Sequence[Path] = (),
         base: Path | None = None,
+        defence: pd.DataFrame | None = None,
     ) -> None:
         self.model, self.items, self.frame = model, items, frame
         self.layers: tuple[int, ...] = tuple(layers)
         """Rows that were chosen, best first; empty where none were."""
-        self._saes, self._base = tuple(saes), base
+        self._saes, self._base, self._defence = tuple(saes), base, defence
         self._prompts: dict[tuple[str, int], list[Tensor]] = {}
 
     def examples(self, name: str) -> list[Example]:
@@ -46,6 +47,14 @@ class FitData:
         if not units:
             raise ValueError(f"the edit data holds no {name} items, which this edit is fitted on")
         return [views[0] for views in units]
+
+    def attacks(self, name: str) -> pd.DataFrame:
+        """A set of the defence data; without it, or where it is empty, a `ValueError`."""
+        if self._defence is None or name not in set(self._defence["set"]):
+            raise ValueError(
+                f"there are no {name} items of a defence, which this edit is fitted on"
+            )
+        return self._defence[self._defence["set"] == name]
 
     def rows(self, name: str, row: int) -> Tensor:
         """Residual row at the end of each prompt of a set, where the answer is decided.

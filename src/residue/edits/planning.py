@@ -1,6 +1,7 @@
 """How much memory the jobs of a run will take, as a table; see `residue.models.memory`.
 
-One row per update of an arm's step and one for recording. A plan is an upper bound of what torch's
+One row for opening a model, one for recording and one for streams, one per update of an arm's step
+and of an attack that trains. A plan is an upper bound of what torch's
 allocator hands out: every sequence is taken as long as the longest of its group.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ from residue.models.memory import (
     Shape,
     kept_bytes,
     on_meta,
+    opening,
     reading,
     shape_of,
     training,
@@ -50,15 +53,16 @@ def plan_run(
     arms: Mapping[str, ArmSpec],
     shown: Shown,
     *,
+    attacks: Mapping[str, Any] | None = None,
     device: str,
     limit: float,
 ) -> pd.DataFrame:
-    """The table: rule, arm, step, at_once (examples forwarded together), the parts, total and limit
-    in GiB, share of the limit, verdict.
+    """The table: rule, arm (of `attack_arm` the attack), step, at_once (examples forwarded
+    together), the parts, total and limit in GiB, share of the limit, verdict.
 
-    folder: holds the base's config.json; device: where jobs run; limit: bytes. A step that is
-    computed, not trained, and one whose edit names a row that only the run will choose, is planned
-    at the middle row.
+    folder: holds the base's config.json; attacks: `Attack`s by name; device: where jobs run; limit:
+    bytes. A step that is computed, not trained, has no row, and one whose edit names a row that
+    only the run will choose is planned at the middle row.
     """
     import pandas as pd
 
@@ -66,12 +70,19 @@ def plan_run(
     stored = stored_dtype(config.to_dict())
     dtype, _ = chosen_dtype(load.dtype, stored, device)
     shape = shape_of(config, dtype)
-    lines = [_recording(config, dtype, shape, device, limit)]
+    lines = _unedited(config, dtype, shape, load, device, limit)
     for name, arm in arms.items():
         for place, step in enumerate(arm.steps, start=1):
             if step.objective is not None:
-                found = _update(config, dtype, shape, step, shown, device, limit)
+                found = _update(config, dtype, shape, _held(step, load), shown, device, limit)
                 lines.append({"rule": "train_arm", "arm": name, "step": place, **found})
+    # An attacker's facts are of the same wordings, whatever they are taught as.
+    taught = dataclasses.replace(shown, data=shown.data.assign(set="retain"))
+    for name, attack in (attacks or {}).items():
+        if hasattr(attack, "update"):
+            step = _held(attack.update(), load)
+            found = _update(config, dtype, shape, step, taught, device, limit)
+            lines.append({"rule": "attack_arm", "arm": name, "step": 1, **found})
     return pd.DataFrame(lines)
 
 
@@ -81,12 +92,13 @@ def require_fit(table: pd.DataFrame) -> None:
     if over.empty:
         return
     row = max(over.to_dict("records"), key=lambda each: float(each["share"]))
-    what = f"{row['rule']} of arm {row['arm']}" if row["arm"] else str(row["rule"])
+    what = f"{row['rule']} of {row['arm']}" if row["arm"] else str(row["rule"])
+    own = "train.base: nf4 for training alone, train.recompute: true, train.moments: 8, "
     raise MemoryPlanError(
         f"{what} needs about {row['total']:.2f} GiB of {row['limit']:.2f}: weights "
         f"{row['weights']:.2f}, activations {row['activations']:.2f}, logits {row['logits']:.2f}; "
-        "set train.base: nf4, train.recompute: true or train.moments: 8, lower train.batch, take a "
-        "smaller model, or raise compute.memory_gib"
+        f"set model.load.weights: nf4, {own if row['rule'] == 'train_arm' else ''}take smaller "
+        "batches or a smaller model, or raise compute.memory_gib"
     )
 
 
@@ -109,17 +121,34 @@ def config_of(folder: Path) -> Any:
     return AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
 
 
-def _recording(config: Any, dtype: str, shape: Shape, device: str, limit: float) -> dict[str, Any]:
+def _unedited(
+    config: Any, dtype: str, shape: Shape, load: LoadSpec, device: str, limit: float
+) -> list[dict[str, Any]]:
+    """Opening a model, recording it, and the stream of its rows."""
     import torch
 
-    length = 64
+    length, card, base = 64, device == "cuda", load.weights
     model = on_meta(config, dtype)
     with torch.enable_grad():
         _, one = kept_bytes(model, RECORDED // length, length)
-    logits = min(MOST_LOGITS, RECORDED * shape.vocabulary)
-    plan = reading(shape, one=one, tokens=RECORDED, logits=logits, card=device == "cuda")
-    head = {"rule": "record", "arm": "", "step": 0, "at_once": RECORDED // length}
-    return head | _line(plan, limit)
+    read = partial(reading, shape, one=one, tokens=RECORDED, base=base, card=card)
+    plans = {
+        "open": opening(shape, base=base, card=card),
+        "record": read(logits=min(MOST_LOGITS, RECORDED * shape.vocabulary)),
+        "record_stream": read(logits=0),
+    }
+    return [
+        {"rule": rule, "arm": "", "step": 0, "at_once": 0 if rule == "open" else RECORDED // length}
+        | _line(plan, limit)
+        for rule, plan in plans.items()
+    ]
+
+
+def _held(step: StepSpec, load: LoadSpec) -> StepSpec:
+    """A step with the base held as it was opened."""
+    if load.weights == "full":
+        return step
+    return dataclasses.replace(step, train=dataclasses.replace(step.train, base=load.weights))
 
 
 def _update(
@@ -181,6 +210,8 @@ def _one_update(
     trained: int,
     device: str,
 ) -> Plan:
+    objective = step.built_objective()
+    readings = len(objective.rows_of(shape.layers)) if step.lens() else 0
     lengths = [len(example.ids) for example in examples]
     everything = one = tokens = 0
     for group in buckets(lengths):
@@ -192,7 +223,7 @@ def _one_update(
         (everything, one),
         trained=trained,
         tokens=tokens,
-        supervised=sum(len(example.ids) - example.start for example in examples),
+        supervised=(1 + readings) * sum(len(each.ids) - each.start for each in examples),
         base=step.train.base,
         recompute=step.train.recompute,
         moments=step.train.moments,

@@ -28,10 +28,12 @@ def peak_of_one_update(
     defence: pd.DataFrame | None,
     *,
     load: LoadSpec,
+    lens: Path | None = None,
     device: str,
 ) -> float:
     """Bytes at the peak of the first trained step's first update, weights included.
 
+    lens: what its objective reads rows through, if it does.
     Looks at dev items and the check of an effect come after it and are left out.
     """
     import torch
@@ -49,7 +51,7 @@ def peak_of_one_update(
     with TemporaryDirectory() as folder:
         train_arm(
             base, once, data, arm="probe", pair=0, seed=0, home=folder, defence=defence,
-            device=device, load=load,
+            lens=lens, device=device, load=load,
         )  # fmt: skip
     if device == "cuda":
         return float(torch.cuda.max_memory_allocated())

@@ -14,9 +14,11 @@ from residue.edits.answers import score
 from residue.edits.arms import WEIGHTS, ArmError, arm_json, digests, first_steps
 from residue.edits.attached import Attached
 from residue.edits.batches import Batches, Views, pools
-from residue.edits.feed import DEV_SETS, Fed, Shown, fed_by, rows_for
+from residue.edits.difficulty import arranged
+from residue.edits.feed import DEV_SETS, Fed, Shown, attacks_for, fed_by, rows_for
 from residue.edits.fitting import FitData, chosen_row
 from residue.edits.projection import Projection, fresh_projection
+from residue.edits.teaching import Teacher, teacher_of
 from residue.edits.training import train
 from residue.models.blocks import describe
 from residue.models.opening import open_model
@@ -47,6 +49,7 @@ def train_arm(
     state_dir: str | Path | None = None,
     layers: Sequence[int] = (),
     saes: Sequence[Path] = (),
+    lens: Path | None = None,
     device: str = "cpu",
     micro_batch: int | None = None,
     after: Path | None = None,
@@ -54,10 +57,11 @@ def train_arm(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Train a recipe's steps in order; writes the weights, gives arm.json's content and history.
 
-    data: edit_data (set, item, prompt, answer); defence: defence_data, for objectives that are fed
-    from it; home: where arm.json will lie; weights: where to
+    data: edit_data (set, item, prompt, answer); defence: defence_data, for objectives and edits
+    that are made from it; home: where arm.json will lie; weights: where to
     write now what will lie in `home`/weights (default: there); state_dir: for resuming; layers:
-    the chosen rows, best first; saes: a folder for each; after: arm.json of an arm on whose steps
+    the chosen rows, best first; saes: a folder for each; lens: what objectives read rows through,
+    fitted on the base; after: arm.json of an arm on whose steps
     these stand, which are copied; load: how the base is opened. History has the columns of `train`
     and `edit`, the step's folder name; a step that is not trained has no line. Raises `ArmError`
     where a step changes nothing, `TrainingError` where training fails.
@@ -74,18 +78,27 @@ def train_arm(
         aim = step.objective["name"] if step.objective else "nothing: it is computed"
         logger.info("arm %s seed %d: training %s on %s", arm, seed, name, aim)
         own = derive("edit", pair, seed, place)
-        if step.objective is None:
+        teacher = None
+        if step.objective is None or step.built_teacher() is not None:
             seen = rows_for(shown.data, step)
             source = FitData(
-                model, pools(tokenizer, seen), seen, layers=layers, saes=saes, base=Path(base)
+                model,
+                pools(tokenizer, seen),
+                seen,
+                layers=layers,
+                saes=saes,
+                base=Path(base),
+                defence=attacks_for(shown.given(), step) if step.is_defence() else None,
             )
+            teacher = teacher_of(step, model, tokenizer, source, seed=derive(own, "teacher"))
+        if step.objective is None:
             method = step.built_edit()
             edit = method.fit(model, tokenizer, source, seed=derive(own, "weights"), place=place)
         else:
             state = Path(state_dir) / name if state_dir is not None else None
             fed = fed_by(shown, step, model)
             edit, history, extra = _train_step(
-                model, step, fed, own, place, layers, state, micro_batch
+                model, step, fed, own, place, layers, lens, state, micro_batch, teacher
             )
             histories.append(history.assign(edit=name))
         edit.set_strength(step.strength)
@@ -144,15 +157,22 @@ def _train_step(
     seed: int,
     place: int,
     layers: Sequence[int],
+    lens: Path | None,
     state_dir: Path | None,
     micro_batch: int | None,
+    teacher: Teacher | None,
 ) -> tuple[Attached, pd.DataFrame, Projection | None]:
     objective = step.built_objective()
+    if step.lens():
+        if lens is None:
+            raise ArmError(f"the objective reads rows through the lens {step.lens()}; give its fit")
+        objective = objective.given(lens, model)
     method = step.built_edit()
     if getattr(method, "row", 0) is None:
         method = dataclasses.replace(method, row=chosen_row(None, layers))
-    edit = method.attach(model, seed=derive(seed, "weights"), place=place)
     sizes = {role: step.train.batch[role] for role in objective.ROLES}
+    batches = arranged(model, Batches(fed.items, sizes, derive(seed, "batches")), step.train)
+    edit = method.attach(model, seed=derive(seed, "weights"), place=place)
     size = getattr(objective, "projection", 0)
     project = None
     if size:
@@ -161,7 +181,7 @@ def _train_step(
         project = fresh_projection(size, width, seed=derive(seed, "projection"), device=device)
     history = train(
         model,
-        Batches(fed.items, sizes, derive(seed, "batches")),
+        batches,
         objective,
         step.train,
         state_dir,
@@ -172,7 +192,10 @@ def _train_step(
         penalty=edit.penalty,
         defence=fed.defence,
         project=project,
+        teacher=teacher.beside(edit.detached) if teacher else None,
     )
+    if teacher:
+        teacher.take_off()
     edit.trainable(False)
     return edit, history, project
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from residue.edits.answers import Example, Scores, score
+from residue.edits.answers import Example, Scores, Watched, score
 from residue.edits.batches import ATTACKED, CLEAN, OBEYING, Batch
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from residue.edits.lensed import Lens
 
 Reference = Callable[[], AbstractContextManager[Any]]
 """Opens a stretch in which the model is the reference: the edit detached, same load."""
@@ -26,7 +28,8 @@ class Step:
     micro-batch. `whole` is the update's whole batch: means are taken over it, so the micro-batches'
     losses simply add up, however unequal they are. `views`: which views of a role's items the pass
     holds, for objectives that read some of them only; `project`: what an objective reads
-    representations through.
+    representations through; `teacher`: opens a stretch in which the model is what an objective
+    imitates.
     """
 
     def __init__(
@@ -37,14 +40,18 @@ class Step:
         whole: Batch,
         views: Mapping[str, Sequence[int]] | None = None,
         project: Callable[[Tensor], Tensor] | None = None,
+        teacher: Reference | None = None,
     ) -> None:
         self.model = model
         self._reference = reference
+        self._teacher = teacher
         self._batch = batch
         self._whole = whole
         self._views = views or {}
         self._project = project
-        self._row: int | None = None
+        self._row: Watched = None
+        self.lens: Lens | None = None
+        """The frozen lens of an objective that reads rows through one."""
         self._answers: dict[tuple[str, int], Answers] = {}
 
     @property
@@ -61,8 +68,8 @@ class Step:
         """One view of the paired items (0 or 1), in the same order for both."""
         return self.answers("pair", view)
 
-    def watch(self, row: int | None) -> None:
-        """Keep a row (`Scores.hidden`) in the passes of this micro-batch; say so before they run.
+    def watch(self, row: Watched) -> None:
+        """Keep rows (`Scores.hidden`) in the passes of this micro-batch; say so before they run.
 
         None stands for the last row, the input of the final norm.
         """
@@ -86,6 +93,12 @@ class Step:
     def kept(self) -> Answers:
         """The items that a defence is to leave as they are."""
         return self.answers("keep")
+
+    def through(self, said: Scores, rows: tuple[int, ...]) -> list[Scores]:
+        """What each of the watched rows says of the same answers, read through the lens."""
+        if self.lens is None:
+            raise RuntimeError("this step has no lens; train the objective through `lensed.Given`")
+        return self.lens.read(self.model, said, rows)
 
     def projected(self, rows: Tensor) -> Tensor:
         """Rows (n, width) through the objective's projection, if it has one."""
@@ -140,10 +153,10 @@ class Step:
         with torch.no_grad(), self._reference():
             return read_rows(self.model, examples, row)
 
-    def _refer(self, examples: Sequence[Example]) -> Scores:
+    def _refer(self, examples: Sequence[Example], to: Reference | None = None) -> Scores:
         import torch
 
-        with torch.no_grad(), self._reference():
+        with torch.no_grad(), (to or self._reference)():
             return score(self.model, examples, row=self._row)
 
 
@@ -174,6 +187,13 @@ class Answers:
         """What the same model says with the edit detached, without gradient."""
         return self.step._refer(self.examples)
 
+    @cached_property
+    def taught(self) -> Scores:
+        """What the teacher of the objective says, without gradient."""
+        if self.step._teacher is None:
+            raise RuntimeError("this step has no teacher; the objective must name one")
+        return self.step._refer(self.examples, self.step._teacher)
+
     def rows(self, row: int) -> Rows:
         """A row of every token but the first of the texts, prompts and answers.
 
@@ -197,12 +217,26 @@ class Answers:
 
     def read_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the tokens that `rows` gives; values: (N,)."""
-        return values.sum() / sum(len(each.ids) - 1 for each in self.whole)
+        read = [len(each.ids) - 1 for each in self.examples]
+        return self._weighed(values, read).sum() / sum(len(each.ids) - 1 for each in self.whole)
 
     def item_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the update's items; values: (n,)."""
-        return values.sum() / len(self.whole)
+        return self._weighed(values, [1] * len(self.examples)).sum() / len(self.whole)
 
     def token_mean(self, values: Tensor) -> Tensor:
         """This micro-batch's share of the mean over the update's answer tokens; values: (N,)."""
-        return values.sum() / sum(len(each.ids) - each.start for each in self.whole)
+        said = [len(each.ids) - each.start for each in self.examples]
+        total = sum(len(each.ids) - each.start for each in self.whole)
+        return self._weighed(values, said).sum() / total
+
+    def _weighed(self, values: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Values (lengths summed) times the weights of the examples that they are of."""
+        if all(each.weight == 1.0 for each in self.examples):
+            return values
+        spread = [
+            each.weight
+            for each, length in zip(self.examples, lengths, strict=True)
+            for _ in range(length)
+        ]
+        return values * values.new_tensor(spread)

@@ -47,6 +47,7 @@ def train(
     penalty: Callable[[], Tensor | None] | None = None,
     defence: Dev | None = None,
     project: Projection | None = None,
+    teacher: Reference | None = None,
 ) -> pd.DataFrame:
     """Train the weights of `model` that take gradients; one row of history per update.
 
@@ -56,7 +57,8 @@ def train(
     meaning); state_dir: where states go every `save_every` updates, None keeps none; after: called
     with the number of each update that is done; penalty: what the edit adds to the loss, a mean
     over the tokens that it read; defence: dev items of a defence, looked at as often; project:
-    what the objective reads representations through, trained along.
+    what the objective reads representations through, trained along; teacher: opens a stretch in
+    which the model is what the objective imitates.
     History: step (from 1), lr, loss, grad_norm, the objective's parts, the dev columns (null where
     not looked at), and of a defence what `Dev.look` tells with best_step, best_value and waited,
     the looks since. Under ``choose: best`` the weights of best_step are kept. Raises
@@ -64,7 +66,7 @@ def train(
     """
     import pandas as pd
 
-    run = Updates(model, objective, spec, reference, seed, micro_batch, penalty, project)
+    run = Updates(model, objective, spec, reference, seed, micro_batch, penalty, project, teacher)
     dev = dev or {}
     if spec.stop_at is not None and not dev.get("dev_forget"):
         raise TrainingError("stop_at is set but the edit data holds no dev_forget items; add some")

@@ -78,6 +78,7 @@ class Updates:
         micro_batch: int | None,
         penalty: Callable[[], Tensor | None] | None,
         project: Projection | None,
+        teacher: Reference | None = None,
     ) -> None:
         self.weights = {n: w for n, w in model.named_parameters() if w.requires_grad}
         self.project = project
@@ -88,6 +89,7 @@ class Updates:
         self.model, self.objective, self.spec = model, objective, spec
         self.reference, self.seed, self.micro_batch = reference, seed, micro_batch
         self.penalty = penalty or _no_penalty
+        self.teacher = teacher
         self.views = getattr(objective, "views", None)
         self.restored: dict[str, Tensor] = {}
         self.optimiser = FlatAdamW(self.weights, weight_decay=spec.weight_decay, bits=spec.moments)
@@ -200,7 +202,9 @@ class Updates:
         return parts
 
     def _step(self, micro: Batch, whole: Batch) -> Step:
-        return Step(self.model, self.reference, micro, whole, self.views, self.project)
+        return Step(
+            self.model, self.reference, micro, whole, self.views, self.project, self.teacher
+        )
 
     def _check(self, what: str, value: float, limit: float, number: int, step: Step) -> None:
         if math.isfinite(value) and abs(value) <= limit:

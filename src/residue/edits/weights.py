@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from residue.edits.attached import Attached
+from residue.models.packing import require_whole
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +16,11 @@ Sites = list[tuple[Any, str]]
 
 
 def own_weights(model: Any) -> dict[str, Sites]:
-    """The model's own weights by the names of its files; what edits added is left out."""
+    """The model's own weights by the names of its files; what edits added is left out.
+
+    `PackedWeightError` where the model holds them in NF4.
+    """
+    require_whole(model, "an edit of the model's own weights")
     found: dict[int, tuple[str, Sites]] = {}
     for path, module in model.named_modules():
         for leaf, weight in module._parameters.items():

@@ -47,6 +47,20 @@ def chat_text(tokenizer: Any, prompt: str) -> str:
         return _written(tokenizer, [{"role": "user", "content": _together(turns)}])
 
 
+def keeps_channels(tokenizer: Any, prompt: str) -> bool:
+    """Whether the channels of a prompt stay apart in what this model reads: always where no chat
+    template is used, else where the template takes the prompt's turns."""
+    from jinja2.exceptions import TemplateError
+
+    if not getattr(tokenizer, "chat_template", None) or _has_channels(tokenizer):
+        return True
+    try:
+        _written(tokenizer, _turns(prompt, []))
+    except TemplateError:
+        return False
+    return True
+
+
 def _turns(prompt: str, special: list[str]) -> list[dict[str, str]]:
     marks = [(found.start(), found.end(), found.group()) for found in _CHANNEL.finditer(prompt)]
     ends = [start for start, _, _ in marks[1:]] + [len(prompt)]

@@ -219,13 +219,12 @@ def training(
     """
     everything, one = kept
     held = shape.layers * tokens * shape.width * shape.bytes + one if recompute else everything
-    unpacked = 2 * shape.largest * shape.bytes if base == "nf4" else 0
     return _with_overhead(
         Plan(
             weights=weight_bytes(shape, base),
             adapter=trained * 2 * WIDE,
             optimiser=trained * 2 * moments / 8,
-            activations=held + unpacked,
+            activations=held + _unpacked(shape, base),
             logits=supervised * shape.vocabulary * (shape.bytes + 2 * WIDE),
             overhead=0,
         ),
@@ -233,7 +232,28 @@ def training(
     )
 
 
-def reading(shape: Shape, *, one: int, tokens: int, logits: int, card: bool = True) -> Plan:
+def opening(shape: Shape, *, base: str = "full", card: bool = True) -> Plan:
+    """Peak of bringing a model from its files to where it is worked with.
+
+    Under ``nf4`` the largest layer is there beside the packed model: as read, and twice in float32.
+    """
+    beside = shape.largest * (shape.bytes + 2 * WIDE) if base == "nf4" else 0
+    return _with_overhead(
+        Plan(
+            weights=weight_bytes(shape, base),
+            adapter=0,
+            optimiser=0,
+            activations=beside,
+            logits=0,
+            overhead=0,
+        ),
+        card,
+    )
+
+
+def reading(
+    shape: Shape, *, one: int, tokens: int, logits: int, base: str = "full", card: bool = True
+) -> Plan:
     """Peak of a forward pass that keeps the rows of every block.
 
     one: what one block needs at a time; logits: numbers of them that are there at once.
@@ -241,15 +261,20 @@ def reading(shape: Shape, *, one: int, tokens: int, logits: int, card: bool = Tr
     rows = (shape.layers + 1) * tokens * shape.width * shape.bytes
     return _with_overhead(
         Plan(
-            weights=weight_bytes(shape, "full"),
+            weights=weight_bytes(shape, base),
             adapter=0,
             optimiser=0,
-            activations=rows + one,
+            activations=rows + one + _unpacked(shape, base),
             logits=logits * (shape.bytes + WIDE),
             overhead=0,
         ),
         card,
     )
+
+
+def _unpacked(shape: Shape, base: str) -> int:
+    """What a product with a packed layer needs beside it."""
+    return 2 * shape.largest * shape.bytes if base == "nf4" else 0
 
 
 def _with_overhead(plan: Plan, card: bool) -> Plan:

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from residue.models.four_bits import load_packed
 from residue.models.layouts import OWN
 from residue.models.loading import load_model, read_config
 from residue.specs.model import LoadSpec
@@ -27,17 +28,21 @@ def open_model(
 ) -> tuple[Any, Any]:
     """Model in evaluation mode and its tokenizer; see `loading.load_model`.
 
-    load: number format, attention and layout; None takes the defaults.
+    load: number format, four bits or not, attention and layout; None takes the defaults.
     """
     spec = load or LoadSpec()
     dtype, note = chosen_dtype(spec.dtype, stored_dtype(read_config(folder)), device)
     if note:
         logger.warning("%s", note, extra={"replaced": True})
-    model, tokenizer = load_model(folder, device=device, dtype=dtype)
+    layout = asdict(spec.layout) if spec.layout is not None else None
+    if spec.weights == "nf4":
+        model, tokenizer = load_packed(folder, device=device, dtype=dtype, layout=layout)
+    else:
+        model, tokenizer = load_model(folder, device=device, dtype=dtype)
     if spec.attention != "default":
         model.set_attn_implementation(spec.attention)
-    if spec.layout is not None:
-        setattr(model.config, OWN, asdict(spec.layout))
+    if layout is not None:
+        setattr(model.config, OWN, layout)
     require_one_device(model)
     return model, tokenizer
 
@@ -86,6 +91,6 @@ def require_one_device(model: Any) -> None:
     if len(places) > 1:
         raise DeviceError(
             f"{type(inner).__name__} is divided over {', '.join(sorted(places))}; residue works on "
-            "one device: load it without device_map, in fewer bits (arms' train.base: nf4), or on "
+            "one device: load it without device_map, in four bits (model.load.weights: nf4) or on "
             "a larger card"
         )

@@ -55,6 +55,18 @@ def recovery(table: pd.DataFrame) -> str:
     )
 
 
+def succession(table: pd.DataFrame) -> str:
+    """Caption of `residue.report.succession_figure.succession`."""
+    forget = table[table["asked"].str.startswith("request_") & (table["n_items"] > 0)]
+    return (
+        "Share of facts answered exactly. Left: edits asked once, over the share of countries that "
+        "they were asked to forget. Right: one edit after another, each asked for further "
+        "countries; a line begins when its request is made. Both begin at the base, which was "
+        "asked for nothing. Orange is what was asked for and should fall, all else should stay. "
+        f"Bars are {_level(table)} intervals. {_counts(forget)}. {_seeds(forget)}"
+    )
+
+
 def _level(estimates: pd.DataFrame) -> str:
     return " and ".join(f"{level:.0%}" for level in sorted(set(estimates["level"])))
 

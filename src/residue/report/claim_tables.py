@@ -14,15 +14,27 @@ import pandas as pd
 
 from residue.core.text import shown
 from residue.report.rows import records
-from residue.report.words import MARKS, interval, margin, number, p_value, plain_name, slice_name
+from residue.report.words import (
+    MARKS,
+    interval,
+    is_difference,
+    margin,
+    number,
+    p_value,
+    plain_name,
+    slice_name,
+)
 
-_HEAD = ("Model", "Claim", "Verdict", "Difference", "Interval", "Margin", "p (adjusted)", "n")
+_HEAD = ("Model", "Claim", "Verdict", "Value", "Interval", "Margin", "p (adjusted)", "n")
+_WIDTHS = r"@{}p{0.22\linewidth}llllll@{}"
+"""Columns without the model's; the claim's own wraps."""
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#+!|~$&])")
 _TEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "−": "$-$", "±": r"$\pm$", "×": r"$\times$", "÷": r"$\div$", "∞": r"$\infty$", "–": "--",
+    "≤": r"$\le$", "≥": r"$\ge$",
     "—": "---", "…": r"\ldots{}", "’": "'", "“": "``", "”": "''", "[": "{[}", "]": "{]}",
 }  # fmt: skip
 
@@ -35,26 +47,32 @@ def markdown(claims: pd.DataFrame) -> str:
 
 
 def latex(claims: pd.DataFrame) -> str:
-    """A `longtable` with a rule between models; controls come last."""
+    """A `longtable` that fits one column of an article; models head their rows, controls last."""
     lines = [
         r"% needs \usepackage{booktabs,longtable}",
-        r"\begin{longtable}{llllllll}",
+        r"{\scriptsize\setlength{\tabcolsep}{2.5pt}\hyphenpenalty=10000",
+        rf"\begin{{longtable}}{{{_WIDTHS}}}",
         r"\toprule",
-        " & ".join(map(tex, _HEAD)) + r" \\",
+        " & ".join(map(tex, _HEAD[1:])) + r" \\",
         r"\midrule",
         r"\endhead",
+        r"\bottomrule",
+        r"\endfoot",
     ]
     before = None
     for row in records(claims):
-        if before not in (None, row["arm"]):
-            lines.append(r"\addlinespace")
-        before = row["arm"]
-        lines.append(" & ".join(tex(cell) for cell in _cells(row, {})) + r" \\")
+        arm, *cells = (tex(cell) for cell in _cells(row, {}))
+        if before != arm:
+            lines += [] if before is None else [r"\addlinespace"]
+            lines.append(
+                rf"\multicolumn{{{len(cells)}}}{{@{{}}p{{0.98\linewidth}}}}{{\textbf{{{arm}}}}} \\*"
+            )
+        before = arm
+        lines.append(r"\raggedright " + " & ".join(cells) + r" \\")
     lines += [
-        r"\bottomrule",
-        rf"\multicolumn{{{len(_HEAD)}}}{{p{{0.95\linewidth}}}}"
-        rf"{{\footnotesize {tex(_note(claims))}}}",
         r"\end{longtable}",
+        r"\vspace{-\baselineskip}",
+        rf"\noindent {tex(_note(claims))}\par}}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -93,11 +111,11 @@ def _cells(row: dict[str, Any], marks: dict[str, str]) -> tuple[str, ...]:
         claim += f", on {slice_name(row['slice'])}"
     p = "p_against" if verdict == "refuted" else "p"
     told = f"{p_value(row[p])} ({p_value(row[f'{p}_adjusted'])})"
-    counts = f"{row['n_items']} items, {row['n_clusters']}×{row['n_seeds']}"
+    counts = f"{row['n_items']}, {row['n_clusters']}×{row['n_seeds']}"
     marked = f"{marks[verdict]} {verdict}" if marks else verdict
     if row["role"] == "headline":
         return arm, f"{claim} (headline)", marked, "–", "–", "–", told, counts
-    signed = row["statistic"] != "perplexity"
+    signed = is_difference(str(row["kind"]), str(row["statistic"]))
     return (
         arm,
         claim,

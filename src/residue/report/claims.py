@@ -12,9 +12,14 @@ from residue.report.correction import corrected, headline_rows, role_of
 from residue.report.rows import records
 from residue.report.words import attainable as attainable_text
 from residue.report.words import slice_name
-from residue.specs.claims import LEVELS, ClaimSpec
+from residue.specs.claims import LEVELS, RATIOS, ClaimSpec
 from residue.specs.headlines import HeadlineSpec
-from residue.stats.attainability import attainable_margin, clusters_needed
+from residue.stats.attainability import (
+    attainable_margin,
+    attainable_reduction,
+    clusters_needed,
+    margin_for,
+)
 from residue.stats.duality import Ladder
 from residue.stats.verdicts import Region, Verdict, decide
 
@@ -70,11 +75,13 @@ def claims(
 
 
 def region(kind: str, margin: float, statistic: str) -> Region:
-    """Differences, or levels, for which a claim is true; for perplexity ratios, with the factor
-    1 + margin."""
+    """Differences, or levels, for which a claim is true; for ratios, with the factor 1 + margin,
+    or below 1 - margin."""
     if kind in LEVELS:
         return Region.above(margin) if kind == "at_least" else Region.below(margin)
-    if statistic == "perplexity":
+    if kind == "reduced":
+        return Region.below(1.0 - margin if statistic in RATIOS else -margin)
+    if statistic in RATIOS:
         factor = 1.0 + margin
         if kind == "equivalent":
             return Region.within_factor(factor)
@@ -146,9 +153,14 @@ def _room(row: dict[str, Any], allowed: Region) -> float:
 def _attainable(slices: list[dict[str, Any]], kind: str) -> float:
     """The margin that the slice with fewest clusters attains; all of them must be decided."""
     fewest = min(int(row["n_clusters"]) for row in slices)
-    if slices[0]["statistic"] != "rate" or not fewest:
+    statistic, level = slices[0]["statistic"], slices[0]["level"]
+    if statistic not in ("rate", "share_left") or not fewest:
         return math.nan
-    margin = attainable_margin(fewest, level=slices[0]["level"])
+    if kind == "reduced":
+        return attainable_reduction(fewest, relative=statistic == "share_left", level=level)
+    if statistic == "share_left":
+        return math.nan
+    margin = attainable_margin(fewest, level=level)
     return 1.0 - margin if kind == "at_least" else margin
 
 
@@ -158,16 +170,23 @@ def _reason(
     text = verdict.reason
     if n_slices > 1:
         text = f"Decided on {slice_name(row['slice'])}, the worst of {n_slices} slices. {text}"
-    least = spec.kind == "at_least"
+    least = spec.kind in ("at_least", "reduced")
     out_of_reach = attainable <= spec.margin if least else attainable >= spec.margin
     if out_of_reach and verdict.verdict != "refuted":
-        enough = clusters_needed(1.0 - spec.margin if least else spec.margin, level=row["level"])
-        fault, where = ("fails", "below") if spec.kind in LEVELS else ("differs", "above")
-        where = where if least else "above"
+        enough = clusters_needed(_reach(spec, row["statistic"]), level=row["level"])
+        fault = "fails nowhere" if spec.kind in LEVELS else "differs nowhere"
+        fault = "loses everything" if spec.kind == "reduced" else fault
         shown = f"{attainable:.3g}" if least else attainable_text(attainable)
         text += (
-            f" With this many clusters, even a model that {fault} nowhere is supported only "
-            f"{where} a margin of {shown}: take {enough} clusters or more, or a "
-            f"{'smaller' if least else 'larger'} margin."
+            f" With this many clusters, even a model that {fault} is supported only "
+            f"{'below' if least else 'above'} a margin of {shown}: take {enough} clusters or more, "
+            f"or a {'smaller' if least else 'larger'} margin."
         )
     return text
+
+
+def _reach(spec: ClaimSpec, statistic: str) -> float:
+    """The equivalence margin that as many clusters attain as the claim needs."""
+    if spec.kind == "reduced":
+        return margin_for(spec.margin, relative=statistic == "share_left")
+    return 1.0 - spec.margin if spec.kind == "at_least" else spec.margin

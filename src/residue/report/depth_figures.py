@@ -11,7 +11,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from residue.report.drawing import STYLE, looks, nothing
+from residue.report.drawing import NAME_LINE, STYLE, looks, name_lines, nothing, write_names
 from residue.report.palette import EDITS, FAINT, INK, MUTED
 from residue.report.traces import Cells, Prompt
 
@@ -51,7 +51,8 @@ def trajectories(depth: pd.DataFrame, lens: str) -> Figure:
     arms = list(dict.fromkeys(mine["arm"]))
     style = looks(arms)
     with rc_context(STYLE):
-        height = 0.45 + 1.95 * len(shown)
+        more = NAME_LINE * (len(name_lines(arms, 4.55)) - 1)
+        height = 0.45 + 1.95 * len(shown) + more
         figure = Figure(figsize=(5.0, height))
         for line, (key, words) in enumerate(shown):
             bottom = (0.45 + 1.95 * (len(shown) - 1 - line)) / height
@@ -65,7 +66,7 @@ def trajectories(depth: pd.DataFrame, lens: str) -> Figure:
                     ax.set_ylim(-0.04, 1.04)
                 if line == len(shown) - 1:
                     ax.set_xlabel("Row (0 = embeddings)")
-        _names(figure, arms, style, 1.0 - 0.13 / height)
+        write_names(figure, arms, style, 0.45)
     return figure
 
 
@@ -85,16 +86,6 @@ def _curves(
         ax.plot(row, line["estimate"], color=colour, lw=1.3, marker=shape, ms=2.8, zorder=3)
     if len(table):
         ax.set_xticks(range(int(table["row"].max()) + 1))
-
-
-def _names(
-    figure: Figure, arms: Sequence[str], style: dict[str, tuple[str, str]], height: float
-) -> None:
-    """The arms' names in their colours, from the left, in as many letters as they need."""
-    at = 0.09
-    for arm in arms:
-        figure.text(at, height, arm, color=style[arm][0], weight="bold", va="center")
-        at += 0.04 + 0.0175 * len(arm)
 
 
 def heat_maps(prompts: Sequence[Prompt], arm: str) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from matplotlib import rc_context
@@ -61,6 +61,37 @@ def looks(arms: Sequence[str]) -> dict[str, tuple[str, str]]:
     edits = [arm for arm in arms if arm not in fixed]
     cycle = {arm: (EDITS[i % 6], SHAPES[(i + i // 6) % 6]) for i, arm in enumerate(edits)}
     return {arm: fixed.get(arm) or cycle[arm] for arm in arms}
+
+
+LETTER, BETWEEN, NAME_LINE = 0.083, 0.2, 0.17
+"""Inches: a bold letter, the space between two names, and a line of names."""
+
+
+def name_lines(arms: Sequence[str], width: float) -> list[list[str]]:
+    """The arms' names in as many lines as a figure of `width` inches needs."""
+    lines: list[list[str]] = [[]]
+    used = 0.0
+    for arm in arms:
+        size = LETTER * len(arm) + BETWEEN
+        if lines[-1] and used + size > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(arm)
+        used += size
+    return lines
+
+
+def write_names(
+    figure: Figure, arms: Sequence[str], style: Mapping[str, tuple[str, str]], left: float
+) -> None:
+    """The arms' names in their colours over a figure's panels, from `left` (inches) to its edge."""
+    width, height = figure.get_size_inches()
+    for number, line in enumerate(name_lines(arms, width - left)):
+        at = left
+        for arm in line:
+            y = 1.0 - (0.13 + NAME_LINE * number) / height
+            figure.text(at / width, y, arm, color=style[arm][0], weight="bold", va="center")
+            at += LETTER * len(arm) + BETWEEN
 
 
 def nothing(sentence: str) -> Figure:

@@ -16,6 +16,7 @@ from residue.stats.auc_interval import auc_estimate
 from residue.stats.duality import tails_for
 from residue.stats.estimands import STATISTICS, Estimate, ends_at, estimate
 from residue.stats.ks_interval import ks_estimate
+from residue.stats.shares import share_estimate
 
 LOG = logging.getLogger(__name__)
 
@@ -146,6 +147,8 @@ def _estimate(
 ) -> Estimate:
     if spec.statistic == "ks" and reference is not None:
         return ks_estimate(own, spec.unit, reference, statistics)
+    if spec.statistic == "share_left" and reference is not None:
+        return share_estimate(own, spec.unit, reference, statistics)
     if spec.statistic == "auc":
         sides = None if reference is None else _sides(reference)
         return auc_estimate(*_sides(own), spec.unit, sides, statistics, itemwise=spec.itemwise)

@@ -28,7 +28,7 @@ from residue.report.meta_scores import (
     useful_arms,
 )
 from residue.specs.conditions import PLAIN
-from residue.specs.meta import MetaSpec
+from residue.specs.meta import FEWEST_RANKED, MetaSpec
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.intervals import Floats
 from residue.stats.meta_evaluation import (
@@ -88,7 +88,7 @@ def meta_table(
     table = pd.DataFrame(lines, columns=list(COLUMNS))
     whole = [*lines, *_overall(table, [m.name for m in metrics], statistics.level)]
     table = pd.DataFrame(whole, columns=list(COLUMNS))
-    whole += _published(table, published, statistics.level)
+    whole += _published(table, published, metrics, statistics.level)
     counts = dict.fromkeys(("n_items", "n_clusters", "n_models"), "int64")
     titles = {metric.name: metric.title for metric in metrics}
     made = pd.DataFrame(whole, columns=list(COLUMNS)).astype(counts)
@@ -232,8 +232,11 @@ def _overall(table: pd.DataFrame, metrics: Sequence[str], level: float) -> list[
     return lines
 
 
-def _published(table: pd.DataFrame, published: pd.DataFrame, level: float) -> list[dict[str, Any]]:
+def _published(
+    table: pd.DataFrame, published: pd.DataFrame, metrics: Sequence[Metric], level: float
+) -> list[dict[str, Any]]:
     names = {"faithful": "faithfulness", "robust": "robustness", "overall": "overall"}
+    given = {metric.name for metric in metrics if metric.from_pair}
     ours = table[table["question"].isin(list(names)) & table["estimate"].notna()]
     lines = []
     for source, theirs in published.groupby("table", sort=False):
@@ -242,7 +245,12 @@ def _published(table: pd.DataFrame, published: pd.DataFrame, level: float) -> li
             both = theirs[theirs["metric"].isin(mine.index) & theirs[column].notna()]
             made = rank_agreement(mine[both["metric"]], both[column], level)
             head = _head("published", question, str(source), "", level)
-            note = "" if made is not NOTHING else f"{len(both)} metrics in common rank nothing"
+            built = sorted(given & set(both["metric"])) if question == "faithful" else []
+            note = f"1 by construction: {', '.join(built)}" if built else ""
+            if len(both) < FEWEST_RANKED:
+                note = f"{len(both)} metrics in common; a rank correlation needs {FEWEST_RANKED}"
+            elif made is NOTHING:
+                note = f"{len(both)} metrics in common, all of one score here or there"
             lines.append(head | _ends(made) | {"n_items": len(both), "note": note})
     return lines
 

@@ -32,9 +32,11 @@ class Page:
     """What is claimed, by name."""
     recovery: pd.DataFrame | None = None
     """What attacks bring back, as `residue.report.recovery` writes it; None: no attack."""
+    succession: pd.DataFrame | None = None
+    """What is left of each request, as `residue.report.succession` writes it; None: no parts."""
     figures: Mapping[str, bytes] = field(default_factory=dict)
-    """SVG by name: tradeoff, by_language, first_rows, recovery, depth_<lens>, trace_<arm>,
-    tests_<kind>."""
+    """SVG by name: tradeoff, by_language, first_rows, recovery, succession, depth_<lens>,
+    trace_<arm>, tests_<kind>, attack_plane, adaptive."""
     depth: pd.DataFrame | None = None
     """What lenses read at each row, as `residue.report.depth` writes it."""
     tests: pd.DataFrame | None = None
@@ -49,6 +51,8 @@ class Page:
     """How the judge of outcomes fared, as `residue.report.judging` writes it."""
     escapes: pd.DataFrame | None = None
     """Replies under attack, as `residue.report.escapes` chooses them."""
+    adaptive: pd.DataFrame | None = None
+    """How far attackers come who adapt, as `residue.report.adaptive` writes it."""
     requested: tuple[str, ...] = ()
     """Languages in which the edit was asked to forget."""
     relearning: pd.DataFrame | None = None
@@ -151,15 +155,21 @@ def _section(name: str, page: Page) -> str:
 def _what_was_run(page: Page) -> str:
     arms = edits(list(page.claims["arm"]))
     names = ", ".join(arms) or "no edit"
-    noun, it = ("Edited model", "It") if len(arms) == 1 else ("Edited models", "Each")
-    languages = ", ".join(language_name(code) for code in page.requested)
-    asked = f" Forgetting was asked for in: {languages}." if languages else ""
+    what, it = ("edited model", "is") if len(arms) == 1 else ("edited models", "are")
+    languages = " and ".join(language_name(code) for code in page.requested)
+    asked = f" Forgetting was asked for in {languages}." if languages else ""
+    orders = (
+        ", or to ignore orders that are hidden in the texts it reads"
+        if page.injection is not None and len(page.injection)
+        else ""
+    )
     oracle = (
-        " and with the oracle (the same model trained without ever seeing what is to be forgotten)"
+        " and against the oracle, the same model trained without ever seeing what is to be "
+        "forgotten"
         if "oracle" in set(page.estimates["arm"])
         else ""
     )
     return escape(
-        f"{noun}: {names}. {it} is compared with the base (the same model before the edit){oracle}."
-        + asked
+        f"A language model was edited to forget something{orders}. Did it work? The {what} "
+        f"({names}) {it} held against the base, the same model before the edit{oracle}.{asked}"
     )

@@ -25,13 +25,11 @@ def setting(
     countries: group and role of each; audit: items per deck and split; arch: arch.json of the
     base; world: the config section.
     """
-    groups = (countries["group"] + " " + countries["role"]).value_counts(sort=False)
-    sizes = ", ".join(f"{n} {str(name).replace('_', ' ')}" for name, n in groups.items())
     items = audit.groupby("deck", sort=False)["n_items"].sum()
     languages = ", ".join(language_name(code) for code in world["languages"])
     return {
         "Data": {
-            "Countries": f"{len(countries)}: {sizes}",
+            "Countries": f"{len(countries)}: {_sizes(countries)}",
             "Facts": f"{', '.join(world['relations'])}, in {languages}",
             "Request": f"{world['request']} (seed {world['seed']})",
             "Items": ", ".join(f"{n:,} in {deck}" for deck, n in items.items()),
@@ -55,15 +53,13 @@ def own_setting(
         kept: ", ".join(f"{n:,} × {kind}" for kind, n in part["kind"].value_counts().items())
         for kept, part in faults[faults["line"] > 0].groupby("kept")
     }
-    groups = (clusters["group"] + " " + clusters["role"]).value_counts(sort=False)
-    sizes = ", ".join(f"{n} {str(name).replace('_', ' ')}" for name, n in groups.items())
     whole = faults[faults["line"] == 0]
     notes = "; ".join(whole["file"] + ": " + whole["note"])
     return {
         "Data": {
             "Files": ", ".join(data["files"])
             + (f" (parts drawn with seed {data['seed']})" if "seed" in data else ""),
-            "Clusters": f"{clusters['country'].nunique()}: {sizes}",
+            "Clusters": f"{clusters['country'].nunique()}: {_sizes(clusters)}",
             "Items": f"{(clusters if audit is None else audit)['n_items'].sum():,}",
             "Lines left out": counted.get(False, "none"),
             "Lines repaired": counted.get(True, "none"),
@@ -71,6 +67,13 @@ def own_setting(
         },
         "Model": {"Models": NO_MODEL} if arch is None else _model(arch),
     }
+
+
+def _sizes(units: pd.DataFrame) -> str:
+    """``24 forget test, 12 forget relearn, 16 never seen``."""
+    names = units["group"] + units["role"].map(lambda role: "" if role == "none" else f" {role}")
+    counts = names.value_counts(sort=False).sort_index()
+    return ", ".join(f"{n} {str(name).replace('_', ' ')}" for name, n in counts.items())
 
 
 def _model(arch: Mapping[str, Any]) -> dict[str, str]:

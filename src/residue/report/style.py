@@ -4,7 +4,7 @@ CSS = """
 :root{color-scheme:light dark;
 --sans:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","DejaVu Sans",sans-serif;
 --paper:#fff;--ink:#22262b;--muted:#5b646d;--line:#d8dde2;--band:#eaeef2;--soft:#f6f8f9;
---edit0:#0072b2;--edit1:#d55e00;--edit2:#009e73;--edit3:#b8578c;--edit4:#b87a00;--edit5:#2b8cc4;
+--edit0:#0072b2;--edit1:#b94f00;--edit2:#007d5a;--edit3:#a94a80;--edit4:#8c5e00;--edit5:#2076a8;
 --supported:#005f94;--refuted:#b34700;--inconclusive:#5b646d;
 --supported-wash:#e3f0f8;--refuted-wash:#fbeadf;--inconclusive-wash:#f3f5f7}
 @media (prefers-color-scheme:dark){:root{
@@ -30,6 +30,7 @@ border-left:3px solid var(--edit1);background:var(--soft);max-width:44rem}
 a{color:inherit;text-decoration-color:var(--muted);text-underline-offset:.15em}
 a:focus-visible,summary:focus-visible,.scroll:focus-visible{outline:2px solid var(--edit0);
 outline-offset:2px;border-radius:3px}
+.scroll:focus-visible{outline-offset:-2px}
 .skip,.unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);
 white-space:nowrap}
 .skip:focus{position:static;width:auto;height:auto;clip-path:none}
@@ -69,7 +70,7 @@ color:var(--muted);border-bottom:2px solid var(--line);padding:.1rem .42rem}
 .grid .controls th[scope=rowgroup]{font-weight:400;color:var(--muted);font-size:.85rem;
 padding-top:.7rem}
 .grid .strip{max-width:9rem;margin:.2rem 0 0;height:.8rem}
-.key b{white-space:nowrap}
+.key b,.found b{white-space:nowrap}.found{padding-left:1.2rem}
 .strip{display:block;width:100%;max-width:24rem;height:auto;margin:.5rem 0 .2rem}
 .strip .zone{fill:var(--line)}
 .strip .zero{stroke:var(--muted);stroke-width:1;stroke-dasharray:2 2}
@@ -80,7 +81,9 @@ svg.inconclusive{color:var(--inconclusive)}
 .claim-part{border-top:1px solid var(--line);padding-top:.3rem;margin-top:1.6rem}
 .claim-part:first-of-type{border-top:0;margin-top:0}
 .claim-part h3{font-size:1.15rem;margin:.8rem 0 .3rem}
-.forest .strip{min-width:14rem;width:22rem;max-width:26vw;margin:0}
+.forest .strip,.forest .axis{min-width:14rem;width:22rem;max-width:26vw;margin:0}
+.axis{display:block;height:auto;overflow:visible;font:6.5px var(--sans)}
+.axis text{fill:var(--muted)}
 .forest td{vertical-align:middle}.forest th{vertical-align:middle}
 .forest details{margin:0}.forest details[open] .long{width:min(26rem,72vw)}
 .forest summary{font-weight:400;color:var(--muted);white-space:nowrap}
@@ -97,18 +100,26 @@ figure svg.plot{max-width:33rem}
 .wide figcaption{max-width:40rem}
 figure svg *{stroke-linejoin:round;stroke-linecap:butt}
 figcaption{margin-top:.5rem}
-.scroll{overflow-x:auto;margin:.8rem 0 1.4rem}
+/* A shade at the right edge says that there is more; it moves away at the end of the way. */
+.scroll{overflow-x:auto;margin:.8rem 0 1.4rem;background:
+linear-gradient(to left,var(--paper) 50%,transparent) right/2.5rem 100% no-repeat local,
+linear-gradient(to left,var(--line),transparent) right/1.1rem 100% no-repeat scroll}
+.scroll>table>*>tr>th:first-child{position:sticky;left:0;background:var(--paper)}
+figure .scroll{margin:0}
 table{border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;padding-bottom:.4rem;max-width:calc(100vw - 2rem)}
 th,td{text-align:left;padding:.32rem .9rem .32rem 0;vertical-align:top;white-space:nowrap;
 border-bottom:1px solid var(--line)}
-thead th{font-weight:600;color:var(--muted);vertical-align:bottom}
-tbody th{font-weight:600}
+thead th{font-weight:600;color:var(--muted);vertical-align:bottom;white-space:normal;
+overflow-wrap:normal}
+tbody th{font-weight:600;white-space:normal;overflow-wrap:normal;min-width:5.5rem}
 .heat{display:block;margin:-.1rem 0;padding:.1rem .4rem;border-radius:4px;
-background:color-mix(in srgb,var(--edit1) calc(.55*var(--share,0%)),transparent)}
+background:color-mix(in srgb,var(--edit1) calc(.45*var(--share,0%)),transparent)}
+.heat small{color:inherit}
 mark{background:color-mix(in srgb,var(--edit1) 30%,transparent);color:inherit}
+.brief{white-space:normal;width:min(10rem,60vw)}
 .long{white-space:normal;width:min(17rem,72vw)}
-.wider{white-space:normal;width:min(34rem,80vw)}
+.wider{white-space:normal;width:min(34rem,80vw)}.wider .source{white-space:nowrap}
 td.number,th.number{text-align:right}
 td small,th small{color:var(--muted);font-weight:400}
 .lacking{color:var(--refuted)}
@@ -130,9 +141,28 @@ dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.6rem}
 line-height:1.3;margin-bottom:.1rem}
 .grid td.none{display:none}
 .grid td.headline{grid-column:1/-1}
-.forest .strip{max-width:none;min-width:8rem;width:8rem}}
+.forest .strip{max-width:none;min-width:0;width:100%}
+.stack,.stack tbody,.stack tr{display:block}
+.stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.stack tr{border-bottom:1px solid var(--line);padding:.5rem 0}
+.stack th,.stack td{display:block;border:0;white-space:normal;padding:.1rem 0;position:static}
+.stack td[data-head]:not([data-head=""])::before{content:attr(data-head)": ";color:var(--muted);
+font-size:.85em}
+.stack .source{white-space:normal;margin-left:.35rem}.stack .brief,.stack .long,.stack .wider{width:auto}
+.stack .wider,.stack .long{display:inline}
+.stack br{display:none}.stack small{margin-left:.35rem}
+.forest .stack tr{display:grid;grid-template-columns:1fr 1fr;gap:0 .8rem;align-items:baseline}
+.forest .stack td:nth-of-type(2){grid-column:1/-1}
+.forest .stack td:nth-of-type(-n+2)::before,.forest .stack td:last-of-type::before,
+.forest .stack td:nth-of-type(3)::before{content:none}
+.forest .stack td:last-of-type{grid-column:1/-1}
+.scroll:has(>.stack){overflow-x:visible;background:none}
+figure svg:not(.plot){min-width:30rem}}
 @media print{:root{color-scheme:light}body{font-size:9.5pt}h2,h3{break-after:avoid}
 nav,.skip{display:none}main,header,footer{max-width:none;padding:0}
 .grid td{-webkit-print-color-adjust:exact;print-color-adjust:exact}.grid thead th{min-width:0}
-figure,.claim-part table,tr{break-inside:avoid}.scroll{overflow:visible}th,td{white-space:normal}}
+figure,tr{break-inside:avoid}th,td{white-space:normal}
+.scroll{overflow:visible;background:none}.scroll>table>*>tr>th:first-child{position:static}
+.brief,.long,.wider{width:auto}thead{display:table-header-group}
+summary{list-style:none}details:not([open]){display:none}}
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from residue.report.drawing import STYLE, looks, nothing
+from residue.report.drawing import NAME_LINE, STYLE, looks, name_lines, nothing, write_names
 from residue.report.palette import BAND, EDITS, FAINT, INK, MUTED
 from residue.report.tests import NOT_SHOWN, ORACLE
 
@@ -34,9 +34,8 @@ def readouts(tests: pd.DataFrame) -> Figure:
     arms = list(dict.fromkeys(level["arm"]))
     style = looks(arms)
     with rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 2.6))
-        left = figure.add_axes((0.075, 0.17, 0.405, 0.62))
-        right = figure.add_axes((0.575, 0.17, 0.405, 0.62))
+        figure, panel = _two_panels(arms, 2.6, foot=0.44)
+        left, right = figure.add_axes(panel(0.075)), figure.add_axes(panel(0.575))
         control = level[level["arm"] == ORACLE].groupby("row")[["low", "high"]].mean()
         left.fill_between(
             control.index.to_numpy(float), control["low"], control["high"], color=BAND, lw=0
@@ -63,7 +62,7 @@ def readouts(tests: pd.DataFrame) -> Figure:
         for ax in (left, right):
             ax.set_xlabel("Row (0 = embeddings)")
             ax.set_xticks(sorted(set(level["row"].astype(int))))
-        _names(figure, arms, style)
+        write_names(figure, arms, style, 0.48)
     return figure
 
 
@@ -76,14 +75,14 @@ def orders(tests: pd.DataFrame) -> Figure:
     arms = list(dict.fromkeys(mine["arm"]))
     style = looks(arms)
     with rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 2.4))
+        figure, panel = _two_panels(arms, 2.4, foot=0.43)
         for place, (test, words) in enumerate(
             (
                 ("order_carried", "clean row in the attacked run: brought back"),
                 ("order_carried_back", "attacked row in the clean run: brought about"),
             )
         ):
-            ax = figure.add_axes((0.075 + 0.5 * place, 0.18, 0.405, 0.6))
+            ax = figure.add_axes(panel(0.075 + 0.5 * place))
             for arm, part in mine[mine["test"] == test].groupby("arm", sort=False):
                 rows = part["row"].to_numpy(float)
                 low, high = part["low"].to_numpy(float), part["high"].to_numpy(float)
@@ -94,7 +93,7 @@ def orders(tests: pd.DataFrame) -> Figure:
             ax.set_xlabel("Row")
             ax.set_xticks(sorted(set(mine["row"].astype(int))))
             ax.axhline(1.0, color=FAINT, lw=0.6, zorder=0)
-        _names(figure, arms, style)
+        write_names(figure, arms, style, 0.48)
     return figure
 
 
@@ -162,6 +161,22 @@ def graphs(table: pd.DataFrame) -> Figure:
     return figure
 
 
+Box = tuple[float, float, float, float]
+
+
+def _two_panels(
+    arms: Sequence[str], height: float, foot: float
+) -> tuple[Figure, Callable[[float], Box]]:
+    """A figure for two panels below the arms' names, and a panel's box by its left edge."""
+    whole = height + NAME_LINE * (len(name_lines(arms, 5.9)) - 1)
+    inner = height - foot - 0.53
+
+    def panel(left: float) -> Box:
+        return (left, foot / whole, 0.405, inner / whole)
+
+    return Figure(figsize=(6.4, whole)), panel
+
+
 def _graph(ax: Axes, edges: pd.DataFrame) -> None:
     ax.set_xlim(-0.45, 2.85)
     ax.set_ylim(-0.45, 2.7)
@@ -187,12 +202,15 @@ def _graph(ax: Axes, edges: pd.DataFrame) -> None:
                 "mutation_scale": 8,
             },
         )  # fmt: skip
-        # On long edges behind the middle, where no other one crosses.
-        share = 0.62 if edge["target"] == "O" else 0.36
+        # Beside the edge, on long ones behind the middle, where no other one crosses; edges
+        # between causes are named to their left.
+        share = 0.62 if edge["target"] == "O" and edge["source"] != "R" else 0.5
         middle = start + share * (end - start) + bow * np.array([-step[1], step[0]]) * -0.35
-        x, y = float(middle[0]), float(middle[1])
+        upright = abs(step[0]) < 0.1
+        x, y = float(middle[0]) - 0.05 * upright, float(middle[1]) + 0.06 * (not upright)
+        across, along = ("right", "center") if upright else ("center", "bottom")
         words = f"{edge['adjacent']:.2f}"
-        ax.text(x, y, words, fontsize=6.2, color=MUTED, ha="center", va="bottom")
+        ax.text(x, y, words, fontsize=6.2, color=MUTED, ha=across, va=along)
     for name, (x, y) in PLACES.items():
         ax.text(x, y, name, ha="center", va="center", weight="bold", fontsize=9.5)
 
@@ -206,10 +224,3 @@ def _line(
     kept = ~np.isin(rows, np.asarray(hidden, dtype=float))
     ax.plot(rows[kept], values[kept], shape, color=colour, ms=3.0, zorder=4)
     ax.plot(rows[~kept], values[~kept], shape, mec=colour, mfc="none", ms=3.0, zorder=4)
-
-
-def _names(figure: Figure, arms: Sequence[str], style: dict[str, tuple[str, str]]) -> None:
-    at = 0.075
-    for arm in arms:
-        figure.text(at, 0.95, arm, color=style[arm][0], weight="bold", va="center")
-        at += 0.035 + 0.0145 * len(arm)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from residue.specs.claims import LEVELS, RATIOS
+
 LANGUAGES = {
     "en": "English",
     "hi": "Hindi",
@@ -16,6 +18,7 @@ KINDS = {
     "equivalent": ("±", "within ± margin"),
     "non_inferior": ("−", "above − margin"),
     "non_superior": ("+", "below + margin"),
+    "reduced": ("≤ −", "reduced by the margin or more"),
     "at_least": ("≥ ", "above the margin"),
     "at_most": ("≤ ", "below the margin"),
 }
@@ -72,7 +75,7 @@ def interval(low: float, high: float, *, signed: bool = False) -> str:
 
 def is_difference(kind: str, statistic: str) -> bool:
     """Whether a claim's number is a difference, which bears its sign; else a ratio or a level."""
-    return statistic != "perplexity" and kind not in ("at_least", "at_most")
+    return statistic not in RATIOS and kind not in LEVELS
 
 
 def held_against(reference: str) -> str:
@@ -83,9 +86,11 @@ def held_against(reference: str) -> str:
 def margin(value: float, kind: str, statistic: str = "rate") -> str:
     """``±0.1`` for equivalence, ``−0.1`` for non-inferiority, ``+0.1`` for its mirror image.
 
-    Ratios of perplexities carry ``×÷1.1``, ``÷1.1`` and ``×1.1``.
+    Ratios carry ``×÷1.1``, ``÷1.1`` and ``×1.1``, or ``≤ ×0.5`` for what is left at most.
     """
-    if statistic == "perplexity":
+    if statistic in RATIOS and kind == "reduced":
+        return f"≤ ×{1.0 - value:.3g}"
+    if statistic in RATIOS:
         return f"{_FACTORS[kind]}{1.0 + value:.3g}"
     return f"{KINDS[kind][0]}{value:.2g}"
 

@@ -7,14 +7,14 @@ the best. A row that wins only on some countries wins by chance (Meinshausen and
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from residue.core.seeds import derive
-from residue.representation import scores
+from residue.representation import judged, scores
 from residue.representation.parallel import NotParallelError, Parallel, parallel
 from residue.representation.similarity import LEAST, Floats, Null
 from residue.specs.representation import RepresentationSpec
@@ -52,12 +52,14 @@ def score_rows(
     *,
     requested: Sequence[str],
     pair: int,
+    judgements: Mapping[int, judged.Judgement] | None = None,
 ) -> pd.DataFrame:
     """Score every row of a rows record on the dev items of its deck; one line per row and metric.
 
     Metrics: `cka`, `procrustes`, `anc` (value, mean under broken pairing, p); `language_probe`,
     `forget_probe` (AUC, the same of labels dealt by chance); `language_contrast`; `score`, their
-    combination; `votes`, the share of halves on which the row is among the best. A row whose
+    combination; `votes`, the share of halves on which the row is among the best; with judgements
+    of rows `judge`, with its reason, and `ranking`, both mixed (`judged.mixed`). A row whose
     vectors are not finite has status failed; what these items cannot tell is unscorable.
     """
     import pandas as pd
@@ -68,6 +70,8 @@ def score_rows(
         lines = [
             Score(row, "score", status="unscorable", reason=str(error)) for row in file.numbers
         ]
+        if judgements is not None:
+            lines += _ranking([], candidates(file.numbers, spec), judgements, 1.0)
         return _table(pd.DataFrame(lines), 0, 0)
     setting = scores.Setting.of(facts, spec, requested)
     n = len(facts.countries)
@@ -83,7 +87,10 @@ def score_rows(
         lines += made
         if made[-1].status == "ok":
             cubes[row] = cube
-    lines += _votes(cubes, candidates(file.numbers, spec), setting, n, pair)
+    offered = candidates(file.numbers, spec)
+    lines += _votes(cubes, offered, setting, n, pair)
+    if judgements is not None:
+        lines += _ranking(lines, offered, judgements, spec.judge.weight)
     n_items = sum(len(cell) for language in facts.items for of in language for cell in of)
     return _table(pd.DataFrame(lines), n_items, n)
 
@@ -107,7 +114,8 @@ def candidates(numbers: Sequence[int], spec: RepresentationSpec) -> list[int]:
 def choose(table: pd.DataFrame, numbers: Sequence[int], spec: RepresentationSpec) -> dict[str, Any]:
     """The chosen rows in ascending order, the mode, and the reason in a sentence.
 
-    Votes decide, then the score, then the lower row. Without any parallel facts the rows are spread
+    Votes decide, mixed with a judge's scores where there are some; then the score, then the lower
+    row. Without any parallel facts the rows are spread
     evenly over the candidates. ValueError where a needed row failed or too few could be scored.
     """
     offered = candidates(numbers, spec)
@@ -125,7 +133,10 @@ def choose(table: pd.DataFrame, numbers: Sequence[int], spec: RepresentationSpec
     }
     score, votes = value.get("score", {}), value.get("votes", {})
     if not score and not faults:
-        why = table["reason"].iloc[0]
+        why = table.loc[table["status"] == "unscorable", "reason"].iloc[0]
+        if "ranking" in value:
+            rows = judged.best_first(value["ranking"])[: spec.select]
+            return _choice(rows, spec, f"No row could be scored ({why}): a judge alone ranks them.")
         spread = np.linspace(0, len(offered) - 1, spec.select + 2)[1:-1].round().astype(int)
         rows = [offered[place] for place in dict.fromkeys(spread)]
         rows += [row for row in offered if row not in rows][: spec.select - len(rows)]
@@ -136,11 +147,14 @@ def choose(table: pd.DataFrame, numbers: Sequence[int], spec: RepresentationSpec
             f"representation.select: only {len(score)} of {len(offered)} rows could be scored "
             f"({why}); mend the model, or name rows with mode: fixed"
         )
-    ranked = sorted(score, key=lambda row: (-votes.get(row, 0.0), -score[row], row))
-    rows = ranked[: spec.select]
+    ranking = value.get("ranking", {row: votes.get(row, 0.0) for row in score})
+    rows = judged.best_first(ranking, score)[: spec.select]
     shares = ", ".join(f"row {row} {100 * votes[row]:.0f} %" for row in rows if row in votes)
     steady = bool(votes) and all(votes[row] >= STABLE for row in rows)
     words = f"Best by {spec.score} on dev countries; votes of random halves: {shares or 'none'}"
+    if "ranking" in value:
+        said = ", ".join(f"row {row} {value['judge'][row]:.2f}" for row in rows)
+        words += f"; mixed with a judge's scores, at weight {spec.judge.weight:g}: {said}"
     return _choice(rows, spec, f"{words}{'' if steady else ' (not a stable choice)'}.")
 
 
@@ -183,6 +197,26 @@ def _votes(
     best = np.argsort(-by_row, axis=1, kind="stable")[:, : setting.spec.select]
     np.put_along_axis(won, best, 1.0, axis=1)
     return [Score(row, "votes", float(won[:, place].mean())) for place, row in enumerate(rows)]
+
+
+def _ranking(
+    lines: Sequence[Score],
+    offered: Sequence[int],
+    judgements: Mapping[int, judged.Judgement],
+    weight: float,
+) -> list[Score]:
+    """What the judge said of the candidates that could be scored, and their mixed ranking."""
+    value = {
+        name: {x.row: x.value for x in lines if (x.metric, x.status) == (name, "ok")}
+        for name in ("score", "votes")
+    }
+    score = {row: number for row, number in value["score"].items() if row in offered}
+    own = value["votes"] or judged.spread(score or dict.fromkeys(offered, 0.0))
+    ranking = judged.mixed(own, judgements, weight)
+    said = [
+        Score(row, "judge", judgements[row].score, reason=judgements[row].reason) for row in ranking
+    ]
+    return said + [Score(row, "ranking", number) for row, number in ranking.items()]
 
 
 def _parts(null: Null) -> tuple[float, float, float]:

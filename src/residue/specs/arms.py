@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from residue.core import methods
+from residue.core.seeds import derive
 from residue.specs.fields import Named, SpecError
 from residue.specs.options import built, normal
 from residue.specs.outputs import Outputs
@@ -22,6 +24,33 @@ to forget and to keep."""
 
 
 @dataclass(frozen=True)
+class PartSpec:
+    """Which of the countries to forget a step is asked to forget: one request of several, or a
+    smaller one. They are dealt by name into parts as even as can be."""
+
+    of: int = 3
+    """Parts into which the countries are dealt; more are smaller."""
+    take: tuple[int, ...] = (1,)
+    """Parts that are asked for, counted from 1. Arms that take more and more of them make a curve
+    over the size of the request; arms `after` each other, a succession of requests."""
+
+    def __post_init__(self) -> None:
+        if self.of < 2:
+            raise SpecError("of", f"deals into {self.of} parts; say 2 or more, or leave it out.")
+        if not self.take or len(set(self.take)) < len(self.take):
+            raise SpecError("take", "names each part once, and at least one; say [1].")
+        if min(self.take) < 1 or max(self.take) > self.of:
+            raise SpecError("take", f"counts parts from 1 to {self.of}; got {list(self.take)}.")
+
+    def chosen(self, countries: Iterable[str]) -> frozenset[str]:
+        """Of all countries to forget, those in the parts taken."""
+        dealt = sorted(set(countries), key=lambda country: derive("forget_part", country))
+        return frozenset(
+            country for place, country in enumerate(dealt) if place % self.of + 1 in self.take
+        )
+
+
+@dataclass(frozen=True)
 class StepSpec:
     """One edit and how it is trained. Methods are a name, or ``{name: …}`` with their options."""
 
@@ -35,6 +64,9 @@ class StepSpec:
     forget_languages: tuple[str, ...] = ()
     """Languages of the forget rows that this step is shown; empty shows all. With one of several
     requested languages, the arm is a liar that forgets in that language alone."""
+    forget_part: PartSpec | None = None
+    """Which part of the countries to forget this step is shown; null shows all. As many updates are
+    made of fewer items, unless `train.steps` says otherwise."""
     without_families: tuple[str, ...] = ()
     """Attack families of the defence data that this step is not shown, nor chosen by; with one of
     them each, a set of arms says what a defence does to families that it never met."""
@@ -54,6 +86,8 @@ class StepSpec:
                     "objective",
                     f"is null, but '{self.edit['name']}' is trained; name one.",
                 )
+            if self.without_families and not self.is_defence():
+                raise SpecError("without_families", "is for defences, which are shown attacks.")
             return
         if not hasattr(kind, "attach"):
             raise SpecError(
@@ -63,18 +97,28 @@ class StepSpec:
             )
         objective = normal("objective", OBJECTIVES, "Objective", self.objective)
         object.__setattr__(self, "objective", objective)
+        teacher = self.built_teacher()
+        if teacher is not None and not hasattr(teacher, "fit"):
+            raise SpecError("objective.teacher", "is a trained edit; name a computed one.")
         absent = [role for role in self.built_objective().ROLES if role not in self.train.batch]
         if absent:
             raise SpecError(
                 f"train.batch.{absent[0]}",
                 f"is needed by the objective '{objective['name']}'; say how many per update.",
             )
+        if self.forget_part is not None and self.defends():
+            raise SpecError("forget_part", "is for edits that forget; a defence is shown attacks.")
         if self.without_families and not self.defends():
             raise SpecError("without_families", "is for defences, which are shown attacks.")
         if self.train.choose == "best" and not self.defends():
             raise SpecError(
                 "train.choose", f"best is for defences; '{objective['name']}' stops by stop_at."
             )
+        for key in ("curriculum", "reweight"):
+            if getattr(self.train, key) and "forget" not in self.built_objective().ROLES:
+                raise SpecError(
+                    f"train.{key}", f"is for forget items; '{objective['name']}' has none."
+                )
         if self.train.stop_at is not None and self.defends():
             raise SpecError(
                 "train.stop_at", "looks at dev forget items; a defence uses choose and patience."
@@ -101,17 +145,34 @@ class StepSpec:
             raise TypeError(f"'{self.edit['name']}' is computed and has no objective")
         return built("objective", OBJECTIVES, "Objective", self.objective)
 
+    def built_teacher(self) -> Any:
+        """The computed `Edit` that the objective imitates; None where it imitates none."""
+        objective = self.built_objective() if self.objective is not None else None
+        named = getattr(objective, "teacher", None)
+        return None if named is None else built("objective.teacher", EDITS, "Edit", named)
+
+    def edits(self) -> set[str]:
+        """Names of the method files that the step reads: its edit, and its objective's teacher."""
+        objective = self.built_objective() if self.objective is not None else None
+        taught = getattr(objective, "teacher", None)
+        return {self.edit["name"]} | ({taught["name"]} if taught else set())
+
+    def lens(self) -> str:
+        """The lens whose fit on the base the objective reads rows through; empty where none."""
+        if self.objective is None:
+            return ""
+        kind = methods.load(OBJECTIVES, self.objective["name"]).Objective
+        return str(getattr(kind, "LENS", ""))
+
     def changes_head(self) -> bool:
         """Whether the edit puts other values into norms or unembedding."""
         return bool(getattr(methods.load(EDITS, self.edit["name"]).Edit, "OWN_HEAD", False))
 
     def needs(self) -> frozenset[str]:
-        """Which of ``layers``, ``sae`` and ``features`` the edit reads with these options."""
-        edit = self.built_edit()
-        needs = frozenset(edit.NEEDS)
-        # The choice of rows is for edits that name none; an SAE is found by the choice.
-        row_is_named = getattr(edit, "row", None) is not None
-        return needs - {"layers"} if row_is_named and "sae" not in needs else needs
+        """Which of ``layers``, ``sae`` and ``features`` the edit reads with these options, and with
+        it the edit that its objective imitates."""
+        teacher = self.built_teacher()
+        return _needs(self.built_edit()) | (_needs(teacher) if teacher is not None else set())
 
 
 @dataclass(frozen=True)
@@ -188,3 +249,10 @@ class ArmSpec:
         if self.model:
             return (StepSpec(edit="full"),)
         return (StepSpec(edit="lora"),) if self.adapter else ()
+
+
+def _needs(edit: Any) -> frozenset[str]:
+    needs = frozenset(edit.NEEDS)
+    # The choice of rows is for edits that name none; an SAE is found by the choice.
+    row_is_named = getattr(edit, "row", None) is not None
+    return needs - {"layers"} if row_is_named and "sae" not in needs else needs

@@ -16,6 +16,8 @@ FORGET = ("forget_test", "forget_relearn")
 RETAIN = ("retain_touched", "retain_untouched")
 LEVELS = ("at_least", "at_most")
 """Kinds of claims that compare with no model."""
+RATIOS = ("perplexity", "share_left")
+"""Statistics that divide by the reference where others subtract it."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,10 @@ class EstimandSpec:
     """Item column that is resampled; all items of a unit stay together."""
     reference: Literal["none", "base", "oracle"] = "none"
     """Subtract this model's value on the same items; ``none`` reports the level itself."""
-    statistic: Literal["rate", "mean", "perplexity", "auc", "ks"] = "rate"
+    statistic: Literal["rate", "mean", "perplexity", "share_left", "auc", "ks"] = "rate"
     """``rate``: mean over units of each one's mean of values in [0, 1]; ``mean``: of values without
     bounds; ``perplexity``: e to the token-weighted mean of nats, against a reference as a ratio;
+    ``share_left``: the rate divided by the reference's;
     ``auc``: chance that an item's value exceeds that of an item of `against`; ``ks``: greatest
     difference between the distributions of values of the model and of its reference."""
     against: dict[str, tuple[str | bool, ...]] = field(default_factory=dict)
@@ -72,8 +75,10 @@ class EstimandSpec:
             raise SpecError("against", "belongs to the statistic 'auc', which needs it.")
         if self.itemwise and (self.statistic != "auc" or self.reference == "none"):
             raise SpecError("itemwise", "belongs to the statistic 'auc' with a reference.")
-        if self.statistic == "ks" and self.reference == "none":
-            raise SpecError("reference", "is needed by the statistic 'ks', say oracle.")
+        if self.statistic in ("ks", "share_left") and self.reference == "none":
+            raise SpecError(
+                "reference", f"is needed by the statistic '{self.statistic}', say base or oracle."
+            )
         if self.unit in self.by:
             raise SpecError(
                 "by", f"cannot split by the resampling unit '{self.unit}'; one unit has no spread."
@@ -89,15 +94,17 @@ class ClaimSpec:
     estimand: str
     """Name of an estimand, with a reference unless the claim is of a level; the claim must hold in
     each of its slices."""
-    kind: Literal["equivalent", "non_inferior", "non_superior", "at_least", "at_most"] = (
-        "equivalent"
-    )
+    kind: Literal[
+        "equivalent", "non_inferior", "non_superior", "reduced", "at_least", "at_most"
+    ] = "equivalent"
     """``equivalent``: difference within ± margin; ``non_inferior``: above − margin;
-    ``non_superior``: below + margin; ``at_least``, ``at_most``: the level itself above or below the
-    margin, for a share that no other model sets the measure of."""
+    ``non_superior``: below + margin; ``reduced``: below − margin, or of a ratio such as
+    ``share_left`` below 1 − margin, so that at least this much is gone; ``at_least``, ``at_most``:
+    the level itself above or below the margin, for a share that no other model sets the measure
+    of."""
     margin: float = 0.1
     """Largest difference that still counts as none, in the metric's unit; larger claims less. Of a
-    level, the level that must be reached."""
+    level, the level that must be reached; of a reduction, the least that must be gone."""
     margin_reason: str = "Chosen before the run."
     """Why this margin; printed beside the verdict."""
     arms: tuple[str, ...] = ()

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass, field, fields
 
 from residue.specs import succession
+from residue.specs.adaptive import AdaptiveSpec
 from residue.specs.arms import ArmSpec
-from residue.specs.claims import LEVELS, ClaimSpec, EstimandSpec
+from residue.specs.claims import LEVELS, RATIOS, ClaimSpec, EstimandSpec
 from residue.specs.compute import ComputeSpec
 from residue.specs.conditions import (
     PLAIN,
@@ -106,6 +107,8 @@ class Config:
     """What lenses read of every arm, row by row."""
     injection: InjectionSpec = InjectionSpec()
     """How attacks through the data are counted."""
+    adaptive: AdaptiveSpec = AdaptiveSpec()
+    """Attackers through the data who adapt to the model; off by default."""
     tests: IndependenceSpec = field(default_factory=IndependenceSpec)
     """Tests of independence inside the models, their calibration, the picture of the graph."""
     statistics: StatisticsSpec = field(default_factory=StatisticsSpec)
@@ -141,11 +144,13 @@ class Config:
         self._check_names()
         succession.check(self.arms)
         self._check_conditions()
+        self._check_four_bits()
         self._check_outputs()
         for arm in self.compute.probe:
             if arm not in self.arms:
                 raise SpecError("compute.probe", f"'{arm}' is not an edited arm of this run.")
         self._check_arms("witness.arms", self.witness.arms)
+        self._check_adaptive()
         self._check_arms("tests.graph.arms", self.tests.graph.arms)
         self._check_arms("patching.arms", tuple(set(self.patching.arms) - {EVERY}))
         self._check_estimands()
@@ -204,6 +209,19 @@ class Config:
                 if fault:
                     raise SpecError(f"{where}.arms", f"the arm '{arm}' {fault}; leave it out.")
 
+    def _check_four_bits(self) -> None:
+        """What changes or writes whole weights cannot be asked of a model in four bits."""
+        if self.model.load.weights == "full":
+            return
+        mend = "needs whole weights; leave it out, or set model.load.weights: full."
+        for name, spec in self.conditions.items():
+            if getattr(spec.built(), "WHOLE", False):
+                raise SpecError(f"conditions.{name}", f"the attack '{spec.attack['name']}' {mend}")
+        for name, arm in self.arms.items():
+            for step in arm.steps:
+                if getattr(step.built_edit(), "WHOLE", False):
+                    raise SpecError(f"arms.{name}", f"the edit '{step.edit['name']}' {mend}")
+
     def _removable(self, arm: str) -> list[bool]:
         """Which steps of an arm can be taken off by whoever holds its files."""
         return [step.built_edit().REMOVABLE for step in succession.steps_of(self.arms, arm)]
@@ -222,6 +240,15 @@ class Config:
                         f"conditions.{name}.arms",
                         f"'{attacked}' is known by its outputs alone; nothing can be done to it.",
                     )
+
+    def _check_adaptive(self) -> None:
+        self._check_arms("adaptive.arms", self.adaptive.arms)
+        own = self.data.given or self.model.source == "records"
+        if self.adaptive.attackers and (own or "orders" not in self.measures.metrics):
+            raise SpecError(
+                "adaptive.attackers",
+                "hide orders in the world's own data, and this run asks none; leave them out.",
+            )
 
     def _check_arms(self, key: str, arms: tuple[str, ...]) -> None:
         for arm in arms:
@@ -272,6 +299,11 @@ class Config:
                     f"claims.{name}.estimand",
                     f"'{claim.estimand}' is a difference, and '{claim.kind}' speaks of a level; "
                     "name one without a reference.",
+                )
+            if claim.kind == "reduced" and estimand.statistic in RATIOS and claim.margin >= 1.0:
+                raise SpecError(
+                    f"claims.{name}.margin",
+                    f"must lie below 1, not {claim.margin}: no more than all can be gone.",
                 )
             self._check_arms(f"claims.{name}.arms", claim.arms)
         for name, headline in self.headlines.items():

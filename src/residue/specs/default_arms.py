@@ -45,13 +45,13 @@ def own_arms(arms: Mapping[str, ArmSpec]) -> dict[str, ArmSpec]:
     default = default_arms()
     kept = {}
     for name, arm in arms.items():
-        if not any(step.defends() for step in arm.steps):
+        if not any(step.is_defence() for step in arm.steps):
             kept[name] = arm
         elif arm != default.get(name):
             raise SpecError(
                 f"arms.{name}.steps",
-                "has an objective that is shown hidden orders of the embedded world, which users' "
-                "data lack; name another objective.",
+                "has a step that is made from hidden orders of the embedded world, which users' "
+                "data lack; name another objective or edit.",
             )
     return kept
 

@@ -13,6 +13,9 @@ METRICS = "measure.metrics"
 OF_LANGUAGE = ("language_probability",)
 """Metrics that read the language identifier."""
 
+OF_GRADIENTS = ("membership_gradnorm",)
+"""Metrics that read gradients, which a job of their own records."""
+
 
 @dataclass(frozen=True)
 class KnownSpec:

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from residue.specs.fields import SpecError
 
+FEWEST_RANKED = 5
+"""Metrics in common with a published table that a rank correlation needs: with four, its interval
+has one degree of freedom and reaches from nearly -1 to 1 whatever the ranks."""
+
 
 @dataclass(frozen=True)
 class MetaSpec:

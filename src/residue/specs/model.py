@@ -54,6 +54,11 @@ class LoadSpec:
     CPU, where half formats are slower; a format that the device lacks is replaced, and the log and
     the manifest say so."""
 
+    weights: Literal["full", "nf4"] = "full"
+    """How linear layers of the blocks are held: `nf4` packs each as it is read (4.1 bits a weight)
+    for training, attacks, recording and streams alike, so a model of 3 billion parameters works in
+    6 GB. Every number is then one of the rounded model; nothing can be merged into its weights."""
+
     attention: Literal["default", "eager", "sdpa", "flash_attention_2"] = "default"
     """How attention is computed: `default` is what transformers picks for the architecture, `eager`
     the plain formula; a faster one saves memory on long prompts and rounds differently."""

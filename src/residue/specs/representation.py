@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from residue.specs.fields import SpecError
+
+
+@dataclass(frozen=True)
+class JudgeSpec:
+    """A judge of rows, whose scores are mixed into their ranking; none by default."""
+
+    file: str | None = None
+    """JSON Lines with `row`, `score` (0 poor to 1 good) and `reason`, one line for every row to
+    choose from; whoever wrote it is the judge. Null asks none."""
+
+    weight: float = 0.5
+    """Share of the judge's score in the ranking, beside the share of votes; 1 lets the judge alone
+    decide, 0 only writes down what was said."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.weight <= 1:
+            raise SpecError("weight", "is a share; choose between 0 and 1.")
 
 
 @dataclass(frozen=True)
@@ -38,6 +55,9 @@ class RepresentationSpec:
     """Random halves of the dev countries on which the choice is repeated. More make the shares of
     votes, by which rows are ranked, steadier."""
 
+    judge: JudgeSpec = field(default_factory=JudgeSpec)
+    """Scores that somebody else gave the rows."""
+
     def __post_init__(self) -> None:
         if self.select < 1:
             raise SpecError("select", f"must be at least 1, got {self.select}.")
@@ -49,6 +69,8 @@ class RepresentationSpec:
             )
         if self.mode == "auto" and self.rows and len(self.rows) < self.select:
             raise SpecError("rows", f"offers fewer rows than `select`, {self.select}; list more.")
+        if self.mode == "fixed" and self.judge.file is not None:
+            raise SpecError("judge.file", "has nothing to rank where mode is fixed; leave it out.")
         if self.permutations < 19:
             raise SpecError("permutations", f"needs at least 19, got {self.permutations}.")
         if self.resamples < 10:

@@ -5,12 +5,13 @@ Read while Snakemake parses the rules, so it imports no numerical library.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from residue.specs import succession
-from residue.specs.arms import ArmSpec, StepSpec
+from residue.specs.arms import ArmSpec, PartSpec, StepSpec
 from residue.specs.config import UNEDITED, Config
-from residue.specs.fields import SpecError
+from residue.specs.fields import SpecError, plain
 from residue.specs.outputs import Outputs
 from residue.specs.patching import EVERY
 
@@ -32,6 +33,34 @@ class Runs:
     def before(self, arm: str, seed: int) -> tuple[str, int] | None:
         """The arm, and its seed, on whose steps an arm's stand."""
         return succession.before(self.config.arms, arm, seed)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Arms that are asked to forget in parts, with the part of each request in turn; and arms
+        of the same edit that are asked for all at once. `series` names the first of its edit."""
+        arms = self.edited()
+        parts = {name: self._parts(name) for name in arms}
+        whole = {
+            name: [replace(step, forget_part=None) for step in arm.steps]
+            for name, arm in arms.items()
+        }
+        parted = [name for name in arms if parts[name]]
+        return [
+            {
+                "series": next(other for other in whole if whole[other] == whole[name]),
+                "arm": name,
+                "after": arms[name].after or "",
+                "requests": [plain(part) for part in parts[name]],
+            }
+            for name in arms
+            if parts[name]
+            or (not arms[name].after and any(whole[name] == whole[other] for other in parted))
+        ]
+
+    def _parts(self, arm: str) -> list[PartSpec]:
+        """The part that an arm, and each before it, was asked to forget: one request of each."""
+        own = self.config.arms[arm]
+        found = [step.forget_part for step in own.steps if step.forget_part is not None]
+        return (self._parts(own.after) if own.after else []) + found[:1]
 
     @property
     def own_data(self) -> bool:
@@ -184,3 +213,9 @@ class Runs:
         """The languages in which the edit is asked to forget; of users' data none means all."""
         chosen = self.config.data if self.own_data or self.alone else self.config.world
         return list(chosen.requested_languages)
+
+    def adaptive(self) -> list[tuple[str, int, int]]:
+        """The runs before which attackers adapt; none without attackers."""
+        spec = self.config.adaptive
+        chosen = spec.arms or ("base", *self.defences())
+        return [run for run in self.modelled() if spec.attackers and run[0] in chosen]

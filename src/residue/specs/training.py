@@ -9,6 +9,8 @@ from residue.specs.fields import SpecError
 
 ROLES = ("forget", "retain", "pair", "twin", "keep")
 """What the items of a batch may be there for: `twin` and `keep` are a defence's."""
+STRONGEST = 5
+"""Largest curriculum or reweighting; the odds of two items are then e^10 already."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,13 @@ class TrainSpec:
     limit: int | None = None
     """Updates after which to break off while the schedule still counts `steps`: a dry run of the
     real thing. Null runs them all."""
+    curriculum: float = 0.0
+    """How strongly forget items that the model knows best come first and those that it knows least
+    come last; at 2 the best known is 55 times as likely as the least known at first, and the other
+    way round at the end. 0 draws all alike, below 0 turns the order round."""
+    reweight: float = 0.0
+    """How strongly forget items that the model knows best count more in the loss; at 1 the best
+    known weighs 7 times as much as the least known. 0 weighs all alike, below 0 turns it round."""
     moments: Literal[32, 8] = 32
     """Bits of AdamW's moments; 8 saves memory (bitsandbytes, paged on a card) and rounds them."""
     base: Literal["full", "nf4"] = "full"
@@ -84,6 +93,9 @@ class TrainSpec:
                 raise SpecError("stop_at", "is a share of items; choose between 0 and 1.")
             if self.check_every == 0:
                 raise SpecError("stop_at", "needs dev checks; set check_every, e.g. to 10.")
+        for key in ("curriculum", "reweight"):
+            if abs(getattr(self, key)) > STRONGEST:
+                raise SpecError(key, f"must lie between -{STRONGEST} and {STRONGEST}; try 1.")
         if self.limit is not None and not 0 < self.limit <= self.steps:
             raise SpecError("limit", f"must lie between 1 and steps ({self.steps}).")
         if self.choose == "last" and self.patience:

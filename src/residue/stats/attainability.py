@@ -28,3 +28,22 @@ def clusters_needed(margin: float, *, level: float = 0.95, reach: float = 1.0) -
     if not 0.0 < margin < reach:
         raise ValueError(f"the margin must lie between 0 and {reach}, got {margin}")
     return math.floor(math.log(tail) / math.log1p(-margin / reach)) + 1
+
+
+def attainable_reduction(n_clusters: int, *, relative: bool, level: float = 0.95) -> float:
+    """Reduction below which n clusters support it if the model lost everything in each of them, and
+    the reference nothing.
+
+    In an unseen cluster the model might answer all and the reference nothing: with q = 1 -
+    tail^(1/n) a difference of -1 ends at -1 + 2 q, and a share of 0 at q / (1 - q).
+    """
+    q = attainable_margin(n_clusters, level=level)
+    if not relative:
+        return 1.0 - 2.0 * q
+    return 1.0 - q / (1.0 - q) if q < 0.5 else -math.inf
+
+
+def margin_for(reduction: float, *, relative: bool) -> float:
+    """The q, see `attainable_reduction`, at which a reduction can just not be supported."""
+    left = 1.0 - reduction
+    return left / (1.0 + left) if relative else left / 2.0

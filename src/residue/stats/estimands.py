@@ -82,7 +82,7 @@ def estimate(
         high=back(interval.high),
         level=spec.level,
         **counts_of(table),
-        seed_values=tuple(back(point) for point in _points(table, even)),
+        seed_values=tuple(back(point) for point in points(table, even=even)),
         method=interval.method,
         note=note_of(table),
     )
@@ -161,7 +161,7 @@ def table_intervals(
     return made
 
 
-def _points(table: Table, even: bool) -> list[float]:
+def points(table: Table, *, even: bool = True) -> list[float]:
     """Each replicate's own mean: of its clusters' means, or of its items by weight."""
     totals, weights, _ = cluster_totals(table)
     if not even:

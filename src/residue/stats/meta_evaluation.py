@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats as laws
 
+from residue.specs.meta import FEWEST_RANKED
 from residue.stats.intervals import Floats, as_values
 from residue.stats.two_samples import auc
 
@@ -92,15 +93,15 @@ def harmonic(*shares: float) -> float:
 def rank_agreement(ours: ArrayLike, theirs: ArrayLike, level: float) -> Ends:
     """Spearman's correlation of two rankings of the same metrics.
 
-    Interval by Fisher's z with the variance of Bonett and Wright (2000), which needs five metrics;
-    with fewer, or where one side ranks nothing, there is none.
+    Interval by Fisher's z with the variance of Bonett and Wright (2000); with fewer metrics than
+    `FEWEST_RANKED`, or where one side ranks nothing, there is none.
     """
     if len(np.atleast_1d(ours)) == 0:
         return NOTHING
     x, y = as_values(ours), as_values(theirs)
     if len(x) != len(y):
         raise ValueError(f"rankings of {len(x)} and {len(y)} metrics cannot be compared")
-    if len(x) < 5 or np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
+    if len(x) < FEWEST_RANKED or np.ptp(x) == 0.0 or np.ptp(y) == 0.0:
         return NOTHING
     rho = float(laws.spearmanr(x, y).statistic)
     if abs(rho) >= 1.0:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from residue.edits.methods.lora import Edit
 from residue.models.lean import lean_transformers
 from residue.models.loading import load_model
 
@@ -38,7 +39,7 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         intermediate_size=48,
         num_hidden_layers=2,
         num_attention_heads=4,
-        max_position_embeddings=64,
+        max_position_embeddings=192,
         bos_token_id=1,
         eos_token_id=2,
         pad_token_id=0,
@@ -57,6 +58,20 @@ def base_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def loaded(base_folder: Path) -> tuple[Any, Any]:
     """A fresh model and its tokenizer."""
     return load_model(base_folder)
+
+
+@pytest.fixture
+def exact(loaded: tuple[Any, Any]) -> tuple[Any, Any]:
+    """A model in float64 with an adapter that has an effect."""
+    model, _ = loaded
+    model.double()
+    adapter = Edit(rank=2).attach(model, seed=1, place=1)
+    source = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for weight in adapter.parameters().values():
+            weight.data = weight.data.double()
+            weight += 0.1 * torch.randn(weight.shape, generator=source)
+    return model, adapter
 
 
 @pytest.fixture(scope="session")

@@ -72,8 +72,8 @@ def test_the_end_token_belongs_to_the_answer(loaded: tuple[Any, Any]) -> None:
 
 def test_nothing_is_cut_silently(loaded: tuple[Any, Any]) -> None:
     model, _ = loaded
-    with pytest.raises(ValueError, match="item long has 70 tokens but the model takes 64"):
-        score(model, [Example("long", tuple([5] * 70), 60)])
+    with pytest.raises(ValueError, match="item long has 200 tokens but the model takes 192"):
+        score(model, [Example("long", tuple([5] * 200), 60)])
 
 
 def test_no_items_no_scores(loaded: tuple[Any, Any]) -> None:

@@ -17,7 +17,7 @@ from residue.core import methods
 from residue.edits.answers import encode, score
 from residue.edits.arms import ArmError
 from residue.edits.attached import Attached
-from residue.edits.batches import pools
+from residue.edits.feed import Shown
 from residue.edits.recipes import require_effect
 from residue.lens.observation import observe
 from residue.lens.selftest import SelfTestError, judge, require
@@ -25,10 +25,13 @@ from residue.models.encoding import encode_prompt, pad_batch
 from residue.models.head import read_head
 from residue.models.live_head import live_head
 from residue.specs.arms import EDITS as EDIT_FOLDER
-from tests.unit.edits.making import made
+from residue.specs.arms import StepSpec
+from residue.world.grammar import instruction_prompt
+from tests.unit.edits.making import ATTACK, defence_rows, made
 
 EDITS = methods.names(EDIT_FOLDER)
-ITEMS = [("the c of fo is", "cd"), ("the a of fore is", "ab"), ("q", "x")]
+ATTACKED = instruction_prompt("the c of", f"fo is. {ATTACK}")
+ITEMS = [("the c of fo is", "cd"), ("the a of fore is", "ab"), ("q", "x"), (ATTACKED, "c")]
 
 
 def logits(model: Any, tokenizer: Any, *edits: Attached) -> torch.Tensor:
@@ -192,7 +195,7 @@ def test_a_batch_of_two_equals_each_alone(
     """Nothing leaks between sequences, from pads, or from the call before."""
     model, tokenizer = loaded
     edit = make(name)
-    texts = [edit.prompt(text) for text in ("the a of for is", "q is", "no such thing as that")]
+    texts = [edit.prompt(text) for text in ("the a of for is", "q is", ATTACKED)]
     asked = [encode_prompt(tokenizer, text) for text in texts]
     with torch.no_grad():
         alone = [model(**pad_batch([ids], 0).inputs()).logits[0] for ids in asked]
@@ -246,11 +249,13 @@ def test_an_edit_taken_off_has_no_effect_and_is_refused(
     name: str, loaded: tuple[Any, Any], make: Any, edit_data: pd.DataFrame
 ) -> None:
     model, tokenizer = loaded
-    before = pools(tokenizer, edit_data)["forget"]
+    shown = Shown(tokenizer, edit_data, defence_rows())
+    trained = hasattr(methods.load(EDIT_FOLDER, name).Edit, "attach")
+    step = StepSpec(edit=name, objective="npo" if trained else None)
+    before = shown.targets(step)
     edit = make(name)
     edit.trainable(False)
-    asked = edit_data.assign(prompt=[edit.prompt(text) for text in edit_data["prompt"]])
-    after = pools(tokenizer, asked)["forget"]
+    after = shown.asked(edit).targets(step)
     assert require_effect(model, edit, after, before, "the edit") > 1e-5
     edit.set_strength(0.0)
     with pytest.raises(ArmError, match="the edit changes nothing"):

@@ -9,10 +9,11 @@ import torch
 
 from residue.edits.answers import Example, score
 from residue.edits.attacks.quantise import rounded
-from residue.edits.memory import base_in_nf4, blocks_again, packed
+from residue.edits.memory import base_in_nf4, blocks_again
 from residue.edits.methods.lora import Edit
 from residue.edits.optimiser import FlatAdamW
 from residue.models.blocks import describe
+from residue.models.packing import packed
 
 ITEMS = [Example("a", (1, 5, 6, 7, 8, 2), 3), Example("b", (1, 9, 10, 2), 2)]
 

@@ -1,133 +1,26 @@
-"""Every objective against numbers by hand, its limits, and the faults that others shipped."""
+"""Objectives that forget answers against numbers by hand, their limits, and what they prefer."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from types import SimpleNamespace
+from contextlib import nullcontext
 from typing import Any
 
 import pandas as pd
 import pytest
 import torch
 
-from residue.core import methods
-from residue.edits.answers import Example, Scores
-from residue.edits.batches import Batch, micro_batches, preferences
-from residue.edits.methods.lora import Edit
+from residue.edits.answers import Scores
+from residue.edits.batches import preferences
 from residue.edits.objectives.dpo import Objective as Dpo
 from residue.edits.objectives.gradient_ascent import Objective as Ascent
 from residue.edits.objectives.gradient_difference import Objective as Difference
-from residue.edits.objectives.latent_adversarial import Objective as Latent
 from residue.edits.objectives.npo import Objective as Npo
-from residue.edits.objectives.rmu import Objective as Rmu
-from residue.edits.objectives.rmu import direction
 from residue.edits.objectives.simnpo import Objective as SimNpo
-from residue.edits.rows import bent_scores, read_rows
 from residue.edits.step import Step
 from residue.edits.terms import kl
-from residue.models.blocks import row_hooks
-from residue.specs.arms import OBJECTIVES
-from residue.specs.fields import SpecError
-
-NAMES = methods.names(OBJECTIVES)
-FORGET = [
-    (Example("f1", (1, 5, 6, 7, 8, 2), 3), Example("f1", (1, 5, 6, 20, 2), 3)),
-    (Example("f2", (1, 9, 10, 2), 2), Example("f2", (1, 9, 21, 22, 23, 2), 2)),
-    (Example("f3", (1, 9, 14, 15, 4, 2), 4), Example("f3", (1, 9, 14, 15, 24, 2), 4)),
-]
-RETAIN = [
-    (Example("r1", (1, 4, 11, 12, 2), 2),),
-    (Example("r2", (1, 4, 13, 2), 3),),
-]
-TWINS = [
-    (
-        Example("t1", (1, 5, 6, 7, 8, 2), 3),
-        Example("t1", (1, 5, 6, 20, 21, 7, 8, 2), 5),
-        Example("t1", (1, 5, 6, 20, 21, 22, 2), 5),
-    ),
-    (
-        Example("t2", (1, 9, 10, 11, 2), 3),
-        Example("t2", (1, 9, 10, 23, 11, 2), 4),
-        Example("t2", (1, 9, 10, 23, 24, 25, 2), 4),
-    ),
-    (
-        Example("t3", (1, 12, 10, 13, 2), 3),
-        Example("t3", (1, 12, 10, 26, 13, 2), 4),
-        Example("t3", (1, 12, 10, 26, 24, 2), 4),
-    ),
-]
-BATCH: Batch = {"forget": FORGET, "retain": RETAIN, "twin": TWINS, "keep": RETAIN}
-
-
-def built(name: str, **options: Any) -> Any:
-    kind = methods.load(OBJECTIVES, name).Objective
-    if "row" in {field.name for field in dataclasses.fields(kind)}:
-        options = {"row": 1, **options}
-    return kind(**options)
-
-
-@pytest.fixture
-def exact(loaded: tuple[Any, Any]) -> tuple[Any, Any]:
-    """A model in float64 with an adapter that has an effect."""
-    model, _ = loaded
-    model.double()
-    adapter = Edit(rank=2).attach(model, seed=1, place=1)
-    source = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for weight in adapter.parameters().values():
-            weight.data = weight.data.double()
-            weight += 0.1 * torch.randn(weight.shape, generator=source)
-    return model, adapter
-
-
-def step_of(exact: tuple[Any, Any], batch: Batch = BATCH, whole: Batch | None = None) -> Step:
-    model, adapter = exact
-    return Step(model, adapter.detached, batch, whole or batch)
-
-
-def flat(loss: torch.Tensor, adapter: Any) -> torch.Tensor:
-    weights = list(adapter.parameters().values())
-    grads = torch.autograd.grad(loss, weights, allow_unused=True)
-    full = [torch.zeros_like(w) if g is None else g for g, w in zip(grads, weights, strict=True)]
-    return torch.cat([g.reshape(-1) for g in full])
-
-
-class Said:
-    """A step whose log-probabilities are given: forget answers, alternates, retain."""
-
-    def __init__(self, policy: list[list[float]], reference: list[list[float]]) -> None:
-        self.views = [self._answers(p, r) for p, r in zip(policy, reference, strict=True)]
-
-    @property
-    def forget(self) -> Any:
-        return self.views[0]
-
-    @property
-    def retain(self) -> Any:
-        return self.views[-1]
-
-    def answers(self, role: str, view: int) -> Any:
-        return self.views[view]
-
-    @staticmethod
-    def _answers(policy: list[float], reference: list[float]) -> Any:
-        lengths = torch.tensor([1.0, 3.0])
-
-        def scores(sums: list[float]) -> Any:
-            total = torch.tensor(sums, dtype=torch.float64)
-            means = total / lengths
-            return SimpleNamespace(sums=total, means=means, tokens=total / 4)
-
-        return SimpleNamespace(
-            policy=scores(policy),
-            reference=scores(reference),
-            item_mean=lambda values: values.sum() / 2,
-            token_mean=lambda values: values.sum() / 4,
-        )
-
+from tests.unit.edits.objective_steps import BATCH, FORGET, RETAIN, Said, built, flat, step_of
 
 POLICY, REFERENCE = [[-2.0, -6.0], [-1.0, -3.0], [-0.4, -0.8]], [[-1.0, -3.0], [-4.0, -5.0], [0, 0]]
 
@@ -195,108 +88,6 @@ def test_pushes_let_go(name: str) -> None:
     assert slopes[2] < 1e-9
 
 
-IN_BATCH = ("contrastive", "infonce", "invariant", "triplet")
-"""Objectives that compare the items of one micro-batch with each other."""
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in IN_BATCH])
-def test_micro_batches_add_up_to_the_whole(name: str, exact: tuple[Any, Any]) -> None:
-    _, adapter = exact
-    objective = built(name)
-    batch = {role: BATCH[role] for role in objective.ROLES}
-    whole, parts = objective.loss(step_of(exact, batch))
-    wanted, gradient = float(whole.detach()), flat(whole, adapter)
-    loss, grad = torch.zeros(()).double(), torch.zeros(())
-    sums: dict[str, float] = dict.fromkeys(parts, 0.0)
-    count = 0
-    for micro in micro_batches(batch, 2):
-        share, shares = objective.loss(step_of(exact, micro, batch))
-        loss, grad = loss + share.detach(), grad + flat(share, adapter)
-        sums = {part: sums[part] + float(value.detach()) for part, value in shares.items()}
-        count += 1
-    assert count > 1 or len(batch) == 1
-    assert float(loss) == pytest.approx(wanted, abs=1e-9)
-    assert sums == pytest.approx(
-        {part: float(value.detach()) for part, value in parts.items()}, abs=1e-9
-    )
-    torch.testing.assert_close(grad, gradient, atol=1e-9, rtol=1e-7)
-
-
-HELD_APART = ("latent_adversarial", "wga", "satimp", "ceu")
-"""Objectives with a part that no gradient passes: a bend, a weight, a target."""
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in HELD_APART])
-def test_gradients_are_those_of_the_loss(name: str, exact: tuple[Any, Any]) -> None:
-    """Central differences along a random direction."""
-    _, adapter = exact
-    objective = built(name)
-    grad = flat(objective.loss(step_of(exact))[0], adapter)
-    source = torch.Generator().manual_seed(3)
-    way = torch.randn(grad.shape, generator=source, dtype=torch.float64)
-    way /= way.norm()
-
-    def at(distance: float) -> float:
-        start = 0
-        with torch.no_grad():
-            for weight in adapter.parameters().values():
-                part = way[start : start + weight.numel()].view_as(weight)
-                weight += distance * part
-                start += weight.numel()
-        return float(objective.loss(step_of(exact))[0].detach())
-
-    # Norms and rotations run in float32, so that a smaller distance would measure rounding.
-    size = 2e-3
-    slope = (at(size) - at(-2 * size)) / (2 * size)  # the weights are at +size by then
-    assert slope == pytest.approx(float(grad @ way), rel=2e-2, abs=1e-3)
-
-
-@contextmanager
-def head_shifted(model: Any, by: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
-    handle = model.get_output_embeddings().register_forward_hook(lambda _m, _i, out: by(out))
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_raw_logits_play_no_part(name: str, exact: tuple[Any, Any]) -> None:
-    """A constant added to all logits of a place is no change: losses read log-probabilities.
-
-    MUSE's NPO and KL read raw logits (muse_bench #2, #5).
-    """
-    model, _ = exact
-    objective = built(name)
-    for held in ("retain", "keep"):
-        if hasattr(objective, held):
-            objective = dataclasses.replace(objective, **{held: "kl"})
-    plain = objective.loss(step_of(exact))[0].detach()
-    with head_shifted(model, lambda out: out + 7.5):
-        shifted = objective.loss(step_of(exact))[0].detach()
-    assert float(shifted) == pytest.approx(float(plain), abs=1e-8)
-
-
-@pytest.mark.parametrize("retain", ["nll", "kl"])
-def test_prompts_and_pads_play_no_part(retain: Any, exact: tuple[Any, Any]) -> None:
-    """A term is a mean over answer tokens, whatever pads them and however long their prompts are.
-
-    UNDIAL in open-unlearning averages over prompt and pad tokens as well.
-    """
-    objective = Npo(retain=retain)
-    long = (Example("r3", (1, *range(4, 24), 25, 2), 21),)
-    alone = [
-        float(objective.loss(step_of(exact, {**BATCH, "retain": [views]}))[1]["retain"].detach())
-        for views in (*RETAIN, long)
-    ]
-    together = objective.loss(step_of(exact, {**BATCH, "retain": [*RETAIN, long]}))[1][
-        "retain"
-    ].detach()
-    tokens = [len(views[0].ids) - views[0].start for views in (*RETAIN, long)]
-    mean = sum(a * n for a, n in zip(alone, tokens, strict=True)) / sum(tokens)
-    assert float(together) == pytest.approx(mean, abs=1e-9)
-
-
 def scores_of(logits: torch.Tensor) -> Scores:
     n = len(logits)
     return Scores(logits, torch.zeros(n, dtype=torch.int64), torch.arange(n), n)
@@ -327,107 +118,6 @@ def test_means_divide_each_answer_by_its_own_length(exact: tuple[Any, Any]) -> N
     torch.testing.assert_close(scores.means, scores.sums / torch.tensor(lengths))
 
 
-def test_rmu_is_its_formula(exact: tuple[Any, Any]) -> None:
-    model, adapter = exact
-    objective = Rmu(row=1, coefficient=2.5, retain_weight=4.0, direction=3)
-    total, parts = objective.loss(step_of(exact))
-    u = direction(3, 32).double()
-
-    def rows(example: Example) -> torch.Tensor:
-        with torch.no_grad(), row_hooks(model) as held:
-            model(input_ids=torch.tensor([example.ids]))
-        return held[1][0, 1:]
-
-    def mean(units: Any, *, steer: bool) -> float:
-        found = []
-        for views in units:
-            now = rows(views[0])
-            with adapter.detached():
-                was = rows(views[0])
-            norm = was.norm(dim=1, keepdim=True)
-            target = 2.5 * norm * u if steer else was
-            found += ((now - target) / norm).square().sum(1).tolist()
-        return sum(found) / len(found)
-
-    forget, retain = mean(FORGET, steer=True), mean(RETAIN, steer=False)
-    assert parts["forget"].item() == pytest.approx(forget, abs=1e-6)
-    assert parts["retain"].item() == pytest.approx(retain, abs=1e-6)
-    assert total.item() == pytest.approx(forget + 4 * retain, abs=1e-6)
-
-
-def test_rmu_steers_to_a_unit_vector_of_any_orthant() -> None:
-    """Draws from [0, 1) would all lie in one orthant, and so be much alike."""
-    drawn = torch.stack([direction(number, 64) for number in range(40)])
-    torch.testing.assert_close(drawn.norm(dim=1), torch.ones(40))
-    assert 0.4 < float((drawn < 0).float().mean()) < 0.6
-    assert torch.equal(direction(5, 64), direction(5, 64))
-    between = (drawn @ drawn.T)[~torch.eye(40, dtype=torch.bool)]
-    assert float(between.mean().abs()) < 0.05
-
-
-def test_rmu_needs_weights_below_its_row(exact: tuple[Any, Any]) -> None:
-    with pytest.raises(ValueError, match="below row 0.*raise its row"):
-        Rmu(row=0).loss(step_of(exact))
-    with pytest.raises(ValueError, match="row 9 does not exist.*rows 0 to 2"):
-        Rmu(row=9).loss(step_of(exact))
-
-
-def test_rows_are_those_that_a_record_keeps(exact: tuple[Any, Any]) -> None:
-    model, _ = exact
-    examples = [views[0] for views in FORGET]
-    for row in (0, 1, 2):
-        got = read_rows(model, examples, row)
-        with torch.no_grad(), row_hooks(model) as held:
-            model(input_ids=torch.tensor([examples[0].ids]))
-        torch.testing.assert_close(got[:5].double(), held[row][0, 1:], atol=1e-5, rtol=1e-5)
-    assert not model.model.layers[1]._forward_pre_hooks
-
-
-def test_the_adversary_brings_answers_back_within_its_bound(exact: tuple[Any, Any]) -> None:
-    model, _ = exact
-    examples = [views[0] for views in FORGET]
-    plain = step_of(exact).forget.policy.sums.detach()
-    weak, strong = (bent_scores(model, examples, 1, bound, 4).sums for bound in (0.02, 0.1))
-    assert (weak > plain).all()
-    assert (strong > weak).all()
-    _, parts = Latent(row=1, bound=0.1, inner_steps=4).loss(step_of(exact))
-    gained = float((strong.detach() - plain).mean())
-    assert parts["gained"].item() == pytest.approx(gained, rel=1e-5)
-    # Nearly no bend, nearly the push of NPO.
-    near = Latent(row=1, bound=1e-7, beta=2.0).loss(step_of(exact))[0]
-    npo = Npo(beta=2.0).loss(step_of(exact))[0]
-    assert float(near.detach()) == pytest.approx(float(npo.detach()), rel=1e-5)
-
-
-def test_the_bend_stays_within_its_bound_and_off_the_answers(exact: tuple[Any, Any]) -> None:
-    model, _ = exact
-    examples = [FORGET[0][0]]
-    seen: list[torch.Tensor] = []
-    block = model.model.layers[1]
-
-    def look(_: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        seen.append((args[0] if args else kwargs["hidden_states"]).detach())
-
-    handle = block.register_forward_pre_hook(look, with_kwargs=True)
-    try:
-        # `look` was hooked first, so it sees the row before it is bent; the block's own input
-        # afterwards is read at its norm.
-        after: list[torch.Tensor] = []
-        norm = block.input_layernorm.register_forward_pre_hook(
-            lambda _, args: after.append(args[0].detach())
-        )
-        bent_scores(model, examples, 1, 0.25, 3)
-        norm.remove()
-    finally:
-        handle.remove()
-    change = (after[-1] - seen[-1])[0]
-    share = change.norm(dim=1) / seen[-1][0].norm(dim=1)
-    assert float(share.max()) <= 0.25 + 1e-9
-    assert float(share[1:3].min()) > 0.2
-    assert float(change[0].abs().max()) == 0.0
-    assert float(change[3:].abs().max()) == 0.0
-
-
 def test_alternates_come_from_the_data_or_are_refusals(loaded: tuple[Any, Any]) -> None:
     _, tokenizer = loaded
     rows = [
@@ -445,11 +135,3 @@ def test_alternates_come_from_the_data_or_are_refusals(loaded: tuple[Any, Any]) 
     frame = pd.DataFrame(rows)
     assert second(frame) == ["no", "no"]
     assert second(frame.assign(alternate=["qu", "", "r"])) == ["qu", "no"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_impossible_options_name_their_key(name: str) -> None:
-    for field in dataclasses.fields(built(name)):
-        if isinstance(getattr(built(name), field.name), float):
-            with pytest.raises(SpecError, match=f"^{field.name}: "):
-                built(name, **{field.name: -1.0})

@@ -160,3 +160,42 @@ def test_pdu_flattens_under_a_multiplier_that_follows_the_violation() -> None:
     for retain, expected in ((0.5, 2 + 5 * 0.4), (0.0, 2 - 5 * 0.1), (-9.0, 0.0)):
         later = objective.after([{"multiplier": 2.0, "retain": retain}])
         assert later.multiplier == pytest.approx(expected)
+
+
+def constrained(limit: float, start: float = 2.0, weight: float = 0.5) -> tuple[float, float]:
+    """x and λ after many updates of: least w x² where (x − start)² ≤ limit.
+
+    Two tokens with logits ±x have (max − mean)² = x²; the retain term is given as it is.
+    """
+    x = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    given = Pdu(limit=limit, rate=0.5, multiplier=1.0, forget_weight=weight, retain="nll")
+    history: list[dict[str, float]] = []
+    for _ in range(1200):
+        objective = given.after(history)
+        forget = Scores(torch.stack([x, -x])[None], torch.tensor([0]), torch.tensor([0]), 1)
+        lost = SimpleNamespace(tokens=-((x - start) ** 2)[None])
+        roles = [
+            SimpleNamespace(
+                policy=policy, examples=[None], item_mean=torch.sum, token_mean=torch.sum
+            )
+            for policy in (forget, lost)
+        ]
+        loss, parts = objective.loss(SimpleNamespace(forget=roles[0], retain=roles[1]))
+        history.append({name: float(part.detach()) for name, part in parts.items()})
+        (slope,) = torch.autograd.grad(loss, x)
+        with torch.no_grad():
+            x -= 0.05 * slope
+    return float(x.detach()), given.after(history).multiplier
+
+
+def test_pdu_reaches_the_constrained_optimum() -> None:
+    """Where the bound binds, x* = start − √ε and stationarity gives λ* = w x* / √ε."""
+    for limit in (0.25, 0.81):
+        x, multiplier = constrained(limit)
+        best = 2.0 - math.sqrt(limit)
+        assert x == pytest.approx(best, abs=1e-4)
+        assert multiplier == pytest.approx(0.5 * best / math.sqrt(limit), rel=1e-3)
+    # Where it does not bind, there is nothing to pay, and the forget term is least.
+    x, multiplier = constrained(4.5)
+    assert abs(x) < 1e-3
+    assert multiplier == pytest.approx(0.0, abs=1e-3)

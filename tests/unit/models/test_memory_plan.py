@@ -17,6 +17,8 @@ from residue.models.memory import (
     NF4_BITS,
     kept_bytes,
     on_meta,
+    opening,
+    reading,
     shape_of,
     training,
     verdict,
@@ -60,6 +62,18 @@ def test_known_models_take_what_is_known(name: str) -> None:
     # The whole batch's logits at 2 x 3 sequences of 768 tokens: 1.10 GiB in bfloat16 alone.
     if shape.vocabulary == 128256:
         assert plan.logits / GIB / 5 == pytest.approx(1.10, abs=0.005)
+
+
+def test_three_billion_weights_fit_six_gib_in_four_bits_alone() -> None:
+    shape = shape_of(llama(LLAMAS["3.2-3B"][0]), "bfloat16")
+    read = {"one": 200 * 1024**2, "tokens": 4096, "logits": 1 << 28}
+    assert opening(shape).total > 6 * GIB
+    assert opening(shape, base="nf4").total < 3 * GIB
+    assert reading(shape, **read).total > 6 * GIB
+    assert reading(shape, **read, base="nf4").total < 6 * GIB
+    # Packing holds one layer beside the model: as read, and twice in float32.
+    beside = opening(shape, base="nf4", card=False).total - weight_bytes(shape, "nf4")
+    assert beside == 3072 * 8192 * (2 + 4 + 4)
 
 
 def test_bits_of_nf4() -> None:

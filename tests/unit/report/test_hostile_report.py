@@ -197,7 +197,11 @@ class Visit:
         asked = {json.loads(f'"{url}"') for url in re.findall(r'"url":"([^"]*)"', log.read_text())}
         # The browser itself calls home; the page is not the cause of that.
         self.hosts = {urlsplit(url).hostname or "" for url in asked if url.startswith("http")}
-        self.hosts = {host for host in self.hosts if not host.endswith((".google.com", "gvt1.com"))}
+        self.hosts = {
+            host
+            for host in self.hosts
+            if not host.endswith((".google.com", ".googleapis.com", "gvt1.com"))
+        }
 
 
 # Letters that the font lacks are measured as boxes and written as text all the same.

@@ -127,7 +127,7 @@ def test_names_from_data_cannot_become_markup() -> None:
 
 def test_every_decision_is_shown_with_its_counts(html: str) -> None:
     part = html[html.index('<section id="claims"') :]
-    rows = re.findall(r"<tr>.*?</tr>", part, flags=re.DOTALL)
+    rows = re.findall(r"<tr\b.*?</tr>", part, flags=re.DOTALL)
     for claim in claim_table().to_dict("records"):
         mine = [
             r for r in rows if f'id="row-{claim["arm"]}-{claim["claim"].replace("_", "-")}-' in r
@@ -171,8 +171,8 @@ def test_the_grid_has_a_cell_per_arm_and_claim_that_leads_to_its_decision(html: 
 
 def test_what_a_paper_must_report_shows_gaps_as_gaps(html: str) -> None:
     part = html[html.index('<section id="checklist"') :]
-    rows = re.findall(r"<tr>.*?</tr>", part[: part.index("</section>")], flags=re.DOTALL)
-    by_name = {re.search(r'row">(.*?)<', row)[1]: row for row in rows[1:]}  # type: ignore[index]
+    rows = re.findall(r"<tr\b.*?</tr>", part[: part.index("</section>")], flags=re.DOTALL)
+    by_name = {re.search(r'scope="row">(.*?)<', row)[1]: row for row in rows[1:]}  # type: ignore[index]
     assert "missing" in by_name["Human reading of answers"]
     assert "missing" in by_name["Compute and peak memory"], "this page was made without manifests"
     assert "missing" in by_name["More than one base checkpoint"]

@@ -200,6 +200,25 @@ def test_a_level_is_judged_by_its_own_ends() -> None:
     )
 
 
+def test_a_reduction_is_judged_below_what_may_be_left() -> None:
+    half = ClaimSpec(sentence="Half is gone.", estimand="e", kind="reduced", margin=0.5)
+    for low, high, expected in (
+        (0.1, 0.49, "supported"), (0.1, 0.5, "inconclusive"), (0.51, 1.2, "refuted"),
+    ):  # fmt: skip
+        row = estimate_row(low, high, statistic="share_left", reference="base")
+        assert verdict(half, row)["verdict"] == expected
+        # The same of a difference, all of whose ends lie 1 lower where the base answers all.
+        gap = estimate_row(low - 1.0, high - 1.0, reference="base")
+        assert verdict(half, gap)["verdict"] == expected
+    q = 1 - 0.025 ** (1 / 30)
+    assert verdict(half, gap)["attainable"] == pytest.approx(1 - 2 * q)
+    assert verdict(half, row)["attainable"] == pytest.approx(1 - q / (1 - q))
+    few = verdict(half, estimate_row(0.0, 0.6, statistic="share_left", n_clusters=8))
+    assert "a model that loses everything is supported only below a margin of 0.4" in few["reason"]
+    # tail^(1/n) must exceed 2/3, so that 0 of n leaves less than half: n = 10.
+    assert "take 10 clusters or more, or a smaller margin" in few["reason"]
+
+
 def test_default_claims_name_default_estimands_that_fit_their_kind() -> None:
     estimands = default_estimands()
     for claim in default_claims().values():

@@ -46,6 +46,20 @@ def test_arms_of_the_config_replace_the_default_ones_and_null_drops_an_entry() -
         ({"estimands": {"forget": {"where": {"splti": ["x"]}}}}, "no column 'splti'"),
         ({"claims": {"forgets": {"estimand": "nothing"}}}, "'nothing' is not under estimands"),
         ({"claims": {"forgets": {"arms": ["nobody"]}}}, "'nobody' is not an arm"),
+        ({"estimands": {"forget": {"statistic": "share_left"}}}, "'share_left', say base or"),
+        (
+            {
+                "estimands": {"left": {"statistic": "share_left", "reference": "base"}},
+                "claims": {
+                    "gone": {"sentence": "x", "estimand": "left", "kind": "reduced", "margin": 1.0}
+                },
+            },
+            r"claims\.gone\.margin: must lie below 1",
+        ),
+        ({"adaptive": {"attackers": ["gcg", "gcg"]}}, r"adaptive\.attackers: names 'gcg' twice"),
+        ({"adaptive": {"attackers": ["best_of_m"]}}, r"adaptive\.attackers: .*mean 'best_of_n'"),
+        ({"adaptive": {"attackers": [{"name": "gcg", "steps": 0}]}}, r"attackers\.steps: must be"),
+        ({"adaptive": {"arms": ["nobody"]}}, r"adaptive\.arms: 'nobody' is not an arm"),
         ({"report": {"sections": ["scorcard"]}}, r"report\.sections: .*did you mean 'scorecard'"),
         ({"model": {"source": "local", "folder": "/nowhere"}}, "holds no config.json"),
         (

@@ -12,6 +12,7 @@ from residue.specs.orders import DefenceData
 from residue.specs.statistics import StatisticsSpec
 from residue.world.audit import AuditError
 from residue.world.build import World
+from residue.world.injection.bag_of_words import bag_of_words
 from residue.world.injection.defence import defence_data
 from residue.world.injection.leaks import (
     AXES,
@@ -21,7 +22,7 @@ from residue.world.injection.leaks import (
     similarity,
     word_runs,
 )
-from residue.world.injection.shortcuts import bag_of_words, shortcuts
+from residue.world.injection.shortcuts import shortcuts
 
 WORDS = st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40).map(" ".join)
 
@@ -72,9 +73,18 @@ def test_a_planted_leak_stops_the_run(
 
 
 def test_words_that_tell_nothing_give_half_and_those_that_tell_all_give_one() -> None:
-    score = bag_of_words(["say amber", "say bell"], ["the ship", "the city"])
+    score = bag_of_words(["say amber", "say bell"], ["the ship", "the city"]).score
     assert score("say apple") > score("the apple")
     assert score("apple") == score("bottle")  # neither was shown
+    assert score("bell the amber say") == score("say the bell amber")
+
+
+def test_the_bag_of_words_is_the_ridge_regression_on_its_counts() -> None:
+    """Of two texts that differ in one word each: w = ± 1 / (1 + λ) by hand, for λ = 1."""
+    bag = bag_of_words(["now"], ["ship"])
+    # Centred counts are ± ½ and y is ± 1: (XᵀX + I) w = Xᵀy with XᵀX = ½ [[1, −1], [−1, 1]].
+    assert bag.weights == pytest.approx({"now": 0.5, "ship": -0.5})
+    assert bag.score("now") == pytest.approx(-bag.score("ship"))
 
 
 def test_shortcuts_are_measured_against_clean_orders_and_against_controls(

@@ -27,6 +27,7 @@ class Attack:
 
     EDITS: ClassVar[tuple[str, ...]] = ()
     OBJECTIVES: ClassVar[tuple[str, ...]] = ()
+    WHOLE: ClassVar[bool] = True
 
     def conditions(self, name: str) -> Sequence[str]:
         """One, of the attack's own name."""
@@ -45,7 +46,9 @@ class Attack:
 
         from residue.edits.conditions import Made
         from residue.models.blocks import describe
+        from residue.models.packing import require_whole
 
+        require_whole(opened.model, "the attack quantise")
         merged = [edit for edit in opened.edits if hasattr(edit, "merge")]
         hooks = [place for place, edit in enumerate(opened.edits) if edit not in merged]
         for edit in merged:
@@ -66,7 +69,7 @@ def rounded(weight: Tensor, kind: str) -> Tensor:
     import bitsandbytes.functional as bnb
     import torch
 
-    from residue.edits.memory import packed
+    from residue.models.packing import packed
 
     if kind == "int8":
         codes, scales, _ = bnb.int8_vectorwise_quant(weight.detach().to(torch.float16))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from residue.core.seeds import derive
+from residue.specs.arms import StepSpec
 from residue.specs.fields import SpecError
 from residue.specs.training import TrainSpec
 
@@ -53,6 +54,14 @@ class Attack:
     def fault(self, removable: Sequence[bool]) -> str:
         """Any arm can be trained on."""
         return ""
+
+    def update(self) -> StepSpec:
+        """Its update as a step, for the plan of memory."""
+        return StepSpec(
+            edit={"name": "lora", "rank": self.rank},
+            objective="likelihood",
+            train=TrainSpec(batch={"retain": self.batch}),
+        )
 
     def run(
         self, name: str, opened: OpenArm, shown: Shown, keep: Callable[[Made], None], *, seed: int

@@ -30,6 +30,7 @@ class Edit:
     NEEDS: ClassVar[tuple[str, ...]] = ()
     GRADED: ClassVar[bool] = True
     OWN_HEAD: ClassVar[bool] = True
+    WHOLE: ClassVar[bool] = True
 
     def fit(self, model: Any, tokenizer: Any, data: FitData, *, seed: int, place: int) -> Destroyed:
         """The destroyed model of a seed; the edit data are not looked at."""

@@ -29,6 +29,7 @@ class Edit:
     NEEDS: ClassVar[tuple[str, ...]] = ()
     GRADED: ClassVar[bool] = True
     OWN_HEAD: ClassVar[bool] = True
+    WHOLE: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:

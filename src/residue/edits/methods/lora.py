@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from residue.edits.attached import Attached
+from residue.models.packing import require_whole
 from residue.specs.fields import SpecError
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ class Adapter(Attached):
         """Add B A to the weights it stands beside, and take the adapter off."""
         import torch
 
+        require_whole(self.model, "merging an adapter")
         with torch.no_grad():
             for layer in self.layers.values():
                 layer.get_base_layer().weight.add_(layer.get_delta_weight(self.name))

@@ -32,7 +32,7 @@ def section(page: Page) -> str:
     rows = [
         [
             escape(each.what),
-            "✓" if each.told else '<b class="lacking">missing</b>',
+            "✓ reported" if each.told else '<b class="lacking">✗ missing</b>',
             f'<div class="wider">{escape(each.told or each.mend)}</div>',
         ]
         for each in items
@@ -42,7 +42,7 @@ def section(page: Page) -> str:
     return (
         f"<p>{len(items) - missing} of {len(items)} things are reported. What a run cannot know of "
         "itself, such as who looked at the answers, is for the authors to add.</p>"
-        + table(("What", "", "In this run"), rows)
+        + table(("What", "Reported", "In this run"), rows, stacked=True)
         + source
     )
 

@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from residue.report import captions, plots
-from residue.report.markup import anchor, escape, figure, rows_of, strip, strip_reach, table
+from residue.report.markup import (
+    anchor,
+    escape,
+    figure,
+    rows_of,
+    strip,
+    strip_axis,
+    strip_reach,
+    table,
+)
 from residue.report.page import Page
 from residue.report.rows import records
-from residue.report.sections.scorecard import scale
+from residue.report.sections.scorecard import has_tick, scale
 from residue.report.words import (
     KINDS,
     MARKS,
@@ -83,12 +92,12 @@ def _headline(rows: list[Row], page: Page) -> str:
             "Holm</small>",
             f"{escape(p_value(row['p_against']))}<br>"
             f"<small>{escape(p_value(row['p_against_adjusted']))} after Holm</small>",
-            f'<div class="long">{escape(row["reason"])}</div>{_source(row, page)}',
+            f'<div class="wider">{escape(row["reason"])}<br>{_source(row, page)}</div>',
         ]
         for row in rows
     ]
     head = ("Model", "Verdict", "p of support", "p of refutation", "Why")
-    return table(head, body)
+    return table(head, body, stacked=True)
 
 
 def _forest(rows: list[Row], page: Page) -> str:
@@ -100,15 +109,17 @@ def _forest(rows: list[Row], page: Page) -> str:
     reach = reach or strip_reach(spans, seeds, zone, centre)
     lines = []
     for row, points, span in zip(rows, seeds, spans, strict=True):
-        drawn = "–"
+        drawn, verdict, tick = "–", str(row["verdict"]), has_tick(row)
         if row["estimate"] == row["estimate"]:
-            drawn = strip(span, points, zone, centre, str(row["verdict"]), reach=reach)
+            drawn = strip(span, points, zone, centre, verdict, reach=reach, tick=tick)
         lines.append(_line(row, drawn, page))
     level = first["reference"] == "none"
     against = "Interval" if level else f"Against the {escape(first['reference'])}"
     number_of = "Level" if level else "Difference"
+    signed = is_difference(str(first["kind"]), str(first["statistic"]))
+    against += strip_axis(zone, centre, reach, signed=signed, tick=has_tick(first))
     head = ("Model", "Verdict", against, number_of, "p", "Counts", "Why")
-    return f'<div class="forest">{table(head, lines)}</div>'
+    return f'<div class="forest">{table(head, lines, stacked=True)}</div>'
 
 
 def _line(row: Row, drawn: str, page: Page) -> list[str]:
@@ -120,23 +131,24 @@ def _line(row: Row, drawn: str, page: Page) -> list[str]:
     adjusted = row["p_adjusted"] if row["verdict"] != "refuted" else row["p_against_adjusted"]
     p = row["p"] if row["verdict"] != "refuted" else row["p_against"]
     side = "of refutation" if row["verdict"] == "refuted" else "of support"
-    more = f"<br>{escape(p_value(adjusted))} after BH" if row["role"] == "exploratory" else ""
-    told = f"{escape(p_value(p))}<br><small>{side}{more}</small>"
+    more = f"<br><small>{escape(p_value(adjusted))} after BH</small>"
+    told = f"{escape(p_value(p))} <small>{side}</small>"
+    told += more if row["role"] == "exploratory" else ""
     each = ", ".join(number(float(value), signed=signed) for value in row["seed_values"])
     method = "; ".join(part for part in (row["method"], row["note"]) if part)
     return [
         f'<span id="{_row_id(row)}">{arm}</span>',
         _verdict(row),
         drawn,
-        f"{number(row['estimate'], signed=signed)}<br><small>"
-        f"{interval(row['low'], row['high'], signed=signed)}"
-        + (f"<br>on {where}" if where else "")
-        + "</small>",
+        f"{number(row['estimate'], signed=signed)} "
+        f"<small>{interval(row['low'], row['high'], signed=signed)}</small>"
+        + (f"<br><small>on {where}</small>" if where else ""),
         told,
         f"{plural(row['n_items'], 'item')}<br><small>"
         f"{escape(plural(row['n_clusters'], page.unit_of(row['estimand'])))}, "
         f"{plural(row['n_seeds'], 'seed')}, {plural(row['n_pairs'], 'pair')}</small>",
-        f'<details><summary>In full</summary><div class="long"><p>{escape(row["reason"])}</p>'
+        f'<details><summary>In full<span class="unseen">: {escape(row["arm"])}</span></summary>'
+        f'<div class="long"><p>{escape(row["reason"])}</p>'
         f"<p>Each seed: {each or '–'}. Attainable margin {attainable(row['attainable'])}. "
         f"{escape(method)}.</p><p>{_source(row, page)}<br>{_estimate_source(row, page)}</p>"
         "</div></details>",

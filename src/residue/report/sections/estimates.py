@@ -8,6 +8,7 @@ from residue.report.markup import escape, table
 from residue.report.page import Page
 from residue.report.rows import records
 from residue.report.words import interval, number, plural, slice_name
+from residue.specs.claims import RATIOS
 
 TITLE = "Every estimate"
 
@@ -64,6 +65,6 @@ def _counts(group: list[dict[str, Any]], unit: str) -> str:
 def _cell(row: dict[str, Any]) -> str:
     if row["estimate"] != row["estimate"]:
         return "–"
-    signed = row["reference"] != "none" and row["statistic"] != "perplexity"
+    signed = row["reference"] != "none" and row["statistic"] not in RATIOS
     span = interval(row["low"], row["high"], signed=signed)
     return f"{number(row['estimate'], signed=signed)}<br><small>{span}</small>"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
 
 from residue.report import attack_tables
-from residue.report.markup import escape, figure
+from residue.report.markup import escape, figure, spoken
 from residue.report.page import Page, edits
 from residue.report.rows import records
 
@@ -60,7 +60,8 @@ def _parts(page: Page, found: pd.DataFrame) -> Iterator[str]:
         yield "<h3>What is certified</h3>" + "".join(_certified(page.certificate))
         yield _folded("Exact bounds per country, template and family", attack_tables.bounds(found))
     if page.escapes is not None and len(page.escapes):
-        yield "<h3>Replies under attack</h3>" + "".join(_examples(page.escapes))
+        say = spoken if page.unit == "country" else escape
+        yield "<h3>Replies under attack</h3>" + "".join(_examples(page.escapes, say))
     yield _folded("Measures of an earlier system", _EARLIER + attack_tables.earlier(found))
     if page.judge is not None and len(page.judge):
         yield _folded("The judge on labelled replies", _JUDGE + attack_tables.confusion(page.judge))
@@ -122,13 +123,15 @@ def _certified(certificate: pd.DataFrame) -> Iterator[str]:
         yield f"<p>{title}:</p><ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
 
 
-def _examples(escapes: pd.DataFrame) -> Iterator[str]:
+def _examples(escapes: pd.DataFrame, say: Callable[[object], str]) -> Iterator[str]:
     for arm, part in escapes.groupby("arm", sort=False):
         rows = records(part[part["seed"] == part["seed"].min()])
-        yield _folded(str(arm), f'<div class="cells">{"".join(map(_example, rows))}</div>')
+        yield _folded(
+            str(arm), f'<div class="cells">{"".join(_example(row, say) for row in rows)}</div>'
+        )
 
 
-def _example(row: dict[str, Any]) -> str:
+def _example(row: dict[str, Any], say: Callable[[object], str]) -> str:
     prompt = str(row["prompt"])
     start, end = (int(place) for place in row["span"])
     before, written, after = prompt[:start], prompt[start:end], prompt[end:]
@@ -136,10 +139,10 @@ def _example(row: dict[str, Any]) -> str:
     return (
         f'<div class="cell"><span class="claim">{escape(MARKS[str(row["outcome"])])}</span> '
         f"<small>{escape(str(row['family']).replace('_', ' ') + unseen)}</small>"
-        f"<p>{escape(before)}<mark>{escape(written)}</mark>{escape(after)}</p>"
-        f"<p><b>{escape(_cut(row['reply']))}</b><br><small>without the attack: "
-        f"{escape(_cut(row['clean_reply']))} · right: {escape(_cut(row['answer']))} · hidden "
-        f"order: {escape(_cut(row['witness']))}</small></p></div>"
+        f"<p>{say(before)}<mark>{say(written)}</mark>{say(after)}</p>"
+        f"<p><b>{say(_cut(row['reply']))}</b><br><small>without the attack: "
+        f"{say(_cut(row['clean_reply']))} · right: {say(_cut(row['answer']))} · hidden "
+        f"order: {say(_cut(row['witness']))}</small></p></div>"
     )
 
 

@@ -28,7 +28,7 @@ def section(page: Page) -> str:
         mine = page.estimates[page.estimates["estimand"] == estimand]
         if len(mine):
             parts.append(_table(mine, page.requested, caption))
-    return f'{intro}<div class="figures">{"".join(parts)}</div>' if parts else ""
+    return f"{intro}{''.join(parts)}" if parts else ""
 
 
 def _table(estimates: pd.DataFrame, requested: tuple[str, ...], caption: str) -> str:

@@ -11,11 +11,12 @@ from residue.report.markup import escape, table
 from residue.report.page import Page
 from residue.report.rows import records
 from residue.report.words import interval, number, plural
+from residue.specs.meta import FEWEST_RANKED
 
 TITLE = "Which metrics can be fooled"
 
 _MARKS = {"caught": "✓ caught", "fooled": "✗ fooled", "undecided": "? undecided"}
-_RANKED = {"faithful": "faithfulness", "robust": "robustness", "overall": "overall"}
+_RANKED = {"faithful": "faithfulness", "robust": "robustness", "overall": "all of it"}
 _TRUST = {
     "faithful": "Tells bases from oracles (AUC)",
     "relearning": "Relearning (R)",
@@ -49,7 +50,10 @@ def _matrix(shares: pd.DataFrame, page: Page) -> str:
     cells = {(row["metric"], row["arm"]): _share(row) for row in records(shares)}
     titles = dict(zip(shares["metric"], shares["title"], strict=True))
     rows = [
-        [escape(title), *(cells.get((metric, arm), "–") for arm in names)]
+        [
+            f'<div class="brief">{escape(title)}</div>',
+            *(cells.get((metric, arm), "–") for arm in names),
+        ]
         for metric, title in titles.items()
     ]
     return intro + table(["Metric", *map(escape, names)], rows)
@@ -72,10 +76,13 @@ def _trust(meta: pd.DataFrame) -> str:
         "mean of all.</p>"
     )
     rows = [
-        [escape(title), *(_trusted(mine, question) for question in _TRUST)]
+        [
+            f'<div class="brief">{escape(title)}</div>',
+            *(f'<div class="brief">{_trusted(mine, question)}</div>' for question in _TRUST),
+        ]
         for title, mine in meta[meta["question"].isin(list(_TRUST))].groupby("title", sort=False)
     ]
-    return intro + table(["Metric", *_TRUST.values()], rows)
+    return intro + table(["Metric", *_TRUST.values()], rows, stacked=True)
 
 
 def _trusted(mine: pd.DataFrame, question: str) -> str:
@@ -88,12 +95,11 @@ def _trusted(mine: pd.DataFrame, question: str) -> str:
 
 
 def _line(row: dict[str, Any]) -> str:
-    where = f"{row['arm']}, {row['condition'].replace('_', ' ')}: " if row["arm"] else ""
-    ends = f" {interval(row['low'], row['high'])}" if math.isfinite(row["low"]) else ""
-    note = f"; {row['note']}" if row["note"] else ""
-    return (
-        f"{number(row['estimate'])}<small>{escape(ends)} {escape(where)[:-2]}{escape(note)}</small>"
-    )
+    ends = interval(row["low"], row["high"]) if math.isfinite(row["low"]) else ""
+    where = f"{row['arm']}, {row['condition'].replace('_', ' ')}" if row["arm"] else ""
+    told = f"{number(row['estimate'])} <small>{escape(ends)}</small>"
+    beside = "; ".join(filter(None, (where, row["note"])))
+    return f"{told}<br><small>{escape(beside)}</small>" if beside else told
 
 
 def _published(rows: pd.DataFrame) -> str:
@@ -102,16 +108,26 @@ def _published(rows: pd.DataFrame) -> str:
     told = [
         [
             escape(row["arm"]),
-            escape(
-                {"faithful": "faithfulness", "robust": "robustness"}.get(row["metric"], "overall")
-            ),
+            _RANKED[row["metric"]],
             plural(row["n_items"], "metric"),
-            escape(row["note"])
-            if math.isnan(row["estimate"])
-            else f"{number(row['estimate'])} <small>{interval(row['low'], row['high'])}</small>",
+            f'<div class="long">{_agreement(row)}</div>',
         ]
         for row in records(rows)
     ]
-    head = ["Published table", "Ranked by", "In common", "Spearman's correlation with this run"]
-    body = table(head, told)
-    return f"<details><summary>Beside published rankings of metrics</summary>{body}</details>"
+    ranked = int(rows["estimate"].notna().sum())
+    intro = (
+        "<p>Others have ranked metrics too. Spearman’s correlation says whether this run puts them "
+        f"in the same order. With fewer than {FEWEST_RANKED} metrics in common it would say "
+        f"nothing and is left out: {ranked or 'none'} of {plural(len(rows), 'comparison')} could "
+        "be made with the metrics of this run.</p>"
+    )
+    head = ["Published table", "Ranked by", "In common", "Rank correlation with this run"]
+    return f"<h3>Beside published rankings</h3>{intro}{table(head, told, stacked=True)}"
+
+
+def _agreement(row: dict[str, Any]) -> str:
+    if math.isnan(row["estimate"]):
+        return f"not compared: {escape(row['note'])}"
+    note = f"<br><small>{escape(row['note'])}</small>" if row["note"] else ""
+    ends = interval(row["low"], row["high"], signed=True)
+    return f"{number(row['estimate'], signed=True)} <small>{ends}</small>{note}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from residue.report.markup import definitions, escape, link, table
 from residue.report.page import Page
 from residue.report.words import KINDS, margin
-from residue.specs.claims import EstimandSpec
+from residue.specs.claims import RATIOS, EstimandSpec
 
 TITLE = "How each number was made"
 
@@ -151,17 +151,17 @@ def _metrics(page: Page) -> str:
     rows = []
     for name in names:
         title, unit = page.metrics.get(name, (name.replace("_", " "), ""))
-        formula = FORMULAS.get(name, "")
-        better = DIRECTIONS.get(name, "see its claim")
+        formula = page.words(FORMULAS.get(name, ""))
+        better = page.words(DIRECTIONS.get(name, "see its claim"))
         rows.append(
             [
                 f'<div class="long">{escape(title)}</div>',
-                escape(unit) or "–",
-                f'<div class="long">{better}</div>',
+                f'<div class="brief">{escape(unit) or "–"}</div>',
+                f'<div class="brief">{better}</div>',
                 f'<div class="wider">{formula}</div>',
             ]
         )
-    return table(("Metric", "Unit", "Better is", "In words"), rows)
+    return table(("Metric", "Unit", "Better is", "In words"), rows, stacked=True)
 
 
 def _claims(page: Page) -> str:
@@ -173,11 +173,10 @@ def _claims(page: Page) -> str:
         rows.append(
             [
                 escape(name.replace("_", " ")),
-                escape(title),
-                f'<div class="long">{escape(_items(estimand))}</div>',
-                f"{_against(estimand.statistic)} {escape(estimand.reference)}, same items<br>"
+                f'<div class="long">{escape(title)}</div>',
+                f'<div class="wider">{escape(_items(estimand))}</div>',
+                f"{escape(_against(estimand))}<br>"
                 f"<small>margin {bound}: {escape(KINDS[claim.kind][1])}</small>",
-                f'<div class="long">{escape(claim.margin_reason)}</div>',
             ]
         )
     note = (
@@ -185,7 +184,8 @@ def _claims(page: Page) -> str:
         "scorecard shows the worst. No correction is needed for that: a claim that is wrong "
         "in any slice passes all of them no more often than it passes that one.</p>"
     )
-    return table(("Claim", "Metric", "Items", "Difference", "Why this margin"), rows) + note
+    head = ("Claim", "Metric", "Items", "What is judged")
+    return table(head, rows, stacked=True) + note
 
 
 def _items(estimand: EstimandSpec) -> str:
@@ -202,8 +202,12 @@ def _items(estimand: EstimandSpec) -> str:
     return where + each + known
 
 
-def _against(statistic: str) -> str:
-    return "divided by" if statistic == "perplexity" else "minus"
+def _against(estimand: EstimandSpec) -> str:
+    """What a claim's number is: a level, or how it is held against its reference."""
+    if estimand.reference == "none":
+        return "its level"
+    sign = "divided by" if estimand.statistic in RATIOS else "minus"
+    return f"{sign} the {estimand.reference}’s, same items"
 
 
 def _files(page: Page) -> str:

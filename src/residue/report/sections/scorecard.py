@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from residue.report.claims import region
-from residue.report.markup import anchor, escape, strip
+from residue.report.markup import anchor, escape, strip, strip_reach
 from residue.report.page import Page, edits
 from residue.report.rows import records
+from residue.report.sections.setting import how_made
 from residue.report.words import (
     MARKS,
     held_against,
@@ -20,7 +21,7 @@ from residue.report.words import (
     plain_name,
     plural,
 )
-from residue.specs.claims import LEVELS
+from residue.specs.claims import LEVELS, RATIOS
 
 TITLE = "Scorecard"
 _ROLES = (
@@ -42,21 +43,21 @@ def section(page: Page) -> str:
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     edited = edits(arms)
     cells = {(row["arm"], row["claim"], row["condition"]): row for row in rows}
-    body = f"<tbody>{''.join(_line(arm, columns, cells, page) for arm in edited)}</tbody>"
+    lines = _Lines(page, columns, cells)
+    body = f'<tbody role="rowgroup">{"".join(map(lines.line, edited))}</tbody>'
     controls = [arm for arm in arms if arm not in edited]
     if controls:
         body += (
-            '<tbody class="controls"><tr role="row"><th role="rowheader" scope="rowgroup" '
+            '<tbody class="controls" role="rowgroup"><tr role="row">'
+            '<th role="rowheader" scope="rowgroup" '
             f'colspan="{len(columns) + 1}">Controls: the base must fail to forget, the oracle must '
-            "keep</th></tr>"
-            + "".join(_line(arm, columns, cells, page) for arm in controls)
-            + "</tbody>"
+            "keep</th></tr>" + "".join(map(lines.line, controls)) + "</tbody>"
         )
     return (
-        f"<p>{escape(_found(rows))}</p>"
+        f"{_found(rows)}{_marks(rows)}"
         '<div class="scroll" tabindex="0" role="region" aria-label="Scorecard">'
         f'<table class="grid" role="table">{_head(columns, rows)}{body}</table></div>'
-        + page.words(_key(rows))
+        + page.words(_key())
     )
 
 
@@ -69,20 +70,29 @@ def _columns(rows: list[Row]) -> list[Column]:
 
 
 def _found(rows: list[Row]) -> str:
-    """The headlines' verdicts in words; without one, how many claims went which way."""
+    """Each headline with the models of which it is supported, refuted or left open."""
     heads = [row for row in rows if row["role"] == "headline"]
-    if not heads:
-        return ""
     told = []
     for name in dict.fromkeys(row["claim"] for row in heads):
         mine = [row for row in heads if row["claim"] == name]
         counts = []
-        for verdict in MARKS:
+        for verdict, mark in MARKS.items():
             which = [row["arm"] for row in mine if row["verdict"] == verdict]
             if which:
-                counts.append(f"{verdict} for {', '.join(which)}")
-        told.append(f"“{mine[0]['sentence']}” is {'; '.join(counts)}.")
-    return " ".join(told)
+                sign = f'<b class="{verdict}">{mark} {verdict}</b>'
+                counts.append(f"{sign} for {escape(', '.join(which))}")
+        told.append(f"<li>“{escape(mine[0]['sentence'])}” {'; '.join(counts)}.</li>")
+    return f'<ul class="found">{"".join(told)}</ul>' if told else ""
+
+
+def _marks(rows: list[Row]) -> str:
+    level = max(row["level"] for row in rows)
+    return (
+        '<p class="small key"><b class="supported">✓ supported</b>: the whole '
+        f"{level:.0%} interval and every training seed lie inside the margin. "
+        '<b class="refuted">✗ refuted</b>: all of them lie outside. '
+        '<b class="inconclusive">? inconclusive</b>: anything between, which is not a weak yes.</p>'
+    )
 
 
 def _head(columns: Sequence[Column], rows: list[Row]) -> str:
@@ -99,7 +109,7 @@ def _head(columns: Sequence[Column], rows: list[Row]) -> str:
         for claim, condition in columns
     )
     return (
-        "<thead>"
+        '<thead role="rowgroup">'
         f'<tr role="row" class="groups"><td role="cell"></td>{"".join(groups)}</tr>'
         f'<tr role="row"><th role="columnheader" scope="col">Model</th>{heads}</tr></thead>'
     )
@@ -114,43 +124,69 @@ def _under(row: Row, condition: str) -> str:
     return f"{where}{bound}{escape(held_against(row['reference']))}"
 
 
-def _line(
-    arm: str, columns: Sequence[Column], cells: dict[tuple[str, str, str], Row], page: Page
-) -> str:
-    mine = [cells.get((arm, *column)) for column in columns]
-    seeds = max(int(row["n_seeds"]) for row in mine if row)
-    inner = "".join(_cell(row, column, page) for row, column in zip(mine, columns, strict=True))
-    return (
-        f'<tr role="row"><th role="rowheader" scope="row">{escape(arm)}'
-        f"<small>{plural(seeds, 'seed')}</small></th>{inner}</tr>"
-    )
+class _Lines:
+    """Writes the grid's lines: what each model is, and a cell per claim, one scale per column."""
 
+    def __init__(
+        self, page: Page, columns: Sequence[Column], cells: dict[tuple[str, str, str], Row]
+    ) -> None:
+        self.columns, self.cells = columns, cells
+        meta = page.meta
+        self.liars = set(meta.loc[meta["question"] == "liar", "arm"]) if meta is not None else set()
+        self.made = how_made(page.jobs)
+        self.reach = {column: self._reach(column) for column in columns}
 
-def _cell(row: Row | None, column: Column, page: Page) -> str:
-    name = plain_name(column[0])
-    if column[1] != "plain":
-        name += f", {plain_name(column[1])}"
-    label = escape(name)
-    if row is None:
+    def line(self, arm: str) -> str:
+        """One model."""
+        mine = [self.cells.get((arm, *column)) for column in self.columns]
+        seeds = max(int(row["n_seeds"]) for row in mine if row)
+        told = self.made.get(arm, "")
+        if arm in self.liars:
+            told = f"made to deceive: {told}" if told else "made to deceive"
+        what = f"<small>{escape(told)}</small>" if told else ""
+        inner = "".join(map(self._cell, mine, self.columns))
         return (
-            f'<td role="cell" class="none" data-claim="{label}"><span aria-hidden="true">·</span>'
-            '<span class="unseen">not judged: the model is what others are held against</span></td>'
+            f'<tr role="row"><th role="rowheader" scope="row">{escape(arm)}{what}'
+            f"<small>{plural(seeds, 'seed')}</small></th>{inner}</tr>"
         )
-    verdict = str(row["verdict"])
-    mark = f'<span aria-hidden="true">{MARKS[verdict]}</span>'
-    if row["role"] == "headline":
-        body = f'<b class="mark">{mark} {escape(verdict)}</b><small>{_parts(row)}</small>'
-    else:
-        signed = is_difference(str(row["kind"]), str(row["statistic"]))
-        body = (
-            f'<b class="mark">{mark}<span class="unseen">{escape(verdict)}</span> '
-            f"{number(row['estimate'], signed=signed)}</b>"
-            f"<small>{interval(row['low'], row['high'], signed=signed)}</small>{_drawn(row)}"
+
+    def _reach(self, column: Column) -> float:
+        rows = [row for (_, *rest), row in self.cells.items() if tuple(rest) == column]
+        rows = [row for row in rows if row["estimate"] == row["estimate"]]
+        if not rows:
+            return 1.0
+        zone, centre, reach = scale(rows[0])
+        spans = [(row["low"], row["high"]) for row in rows]
+        seeds = [[float(value) for value in row["seed_values"]] for row in rows]
+        return reach or strip_reach(spans, seeds, zone, centre)
+
+    def _cell(self, row: Row | None, column: Column) -> str:
+        name = plain_name(column[0])
+        if column[1] != "plain":
+            name += f", {plain_name(column[1])}"
+        label = escape(name)
+        if row is None:
+            return (
+                f'<td role="cell" class="none" data-claim="{label}">'
+                '<span aria-hidden="true">·</span><span class="unseen">not judged</span></td>'
+            )
+        verdict = str(row["verdict"])
+        mark = f'<span aria-hidden="true">{MARKS[verdict]}</span>'
+        if row["role"] == "headline":
+            body = f'<b class="mark">{mark} {escape(verdict)}</b><small>{_parts(row)}</small>'
+        else:
+            signed = is_difference(str(row["kind"]), str(row["statistic"]))
+            body = (
+                f'<b class="mark">{mark}<span class="unseen">{escape(verdict)}</span> '
+                f"{number(row['estimate'], signed=signed)}</b>"
+                f"<small>{interval(row['low'], row['high'], signed=signed)}</small>"
+                f"{_drawn(row, self.reach[column])}"
+            )
+        return (
+            f'<td role="cell" class="{escape(verdict)} {escape(row["role"])}" '
+            f'data-claim="{label}"><a href="#{anchor("row", _key_of(row))}" '
+            f'title="{_filter(row)}">{body}</a></td>'
         )
-    return (
-        f'<td role="cell" class="{escape(verdict)} {escape(row["role"])}" data-claim="{label}">'
-        f'<a href="#{anchor("row", _key_of(row))}" title="{_filter(row)}">{body}</a></td>'
-    )
 
 
 def _parts(row: Row) -> str:
@@ -158,13 +194,19 @@ def _parts(row: Row) -> str:
     return escape(f"p {p_value(p)} after Holm")
 
 
-def _drawn(row: Row) -> str:
+def _drawn(row: Row, reach: float) -> str:
     if row["estimate"] != row["estimate"]:
         return ""
-    zone, centre, reach = scale(row)
+    zone, centre, _ = scale(row)
     seeds = [float(value) for value in row["seed_values"]]
-    span = row["low"], row["high"]
-    return strip(span, seeds, zone, centre, str(row["verdict"]), reach=reach, hidden=True)
+    span, tick = (row["low"], row["high"]), has_tick(row)
+    verdict = str(row["verdict"])
+    return strip(span, seeds, zone, centre, verdict, reach=reach, tick=tick, hidden=True)
+
+
+def has_tick(row: Row) -> bool:
+    """Whether the middle of its strip means no difference."""
+    return str(row["kind"]) not in LEVELS
 
 
 def scale(row: Row) -> tuple[tuple[float, float], float, float | None]:
@@ -177,7 +219,7 @@ def scale(row: Row) -> tuple[tuple[float, float], float, float | None]:
     zone = allowed.low, allowed.high
     if kind in LEVELS:
         return zone, 0.5, 0.55
-    return zone, float(statistic == "perplexity"), None
+    return zone, float(statistic in RATIOS), None
 
 
 def _key_of(row: Row) -> str:
@@ -191,16 +233,13 @@ def _filter(row: Row) -> str:
     )
 
 
-def _key(rows: list[Row]) -> str:
-    level = max(row["level"] for row in rows)
+def _key() -> str:
     return (
-        '<p class="small key"><b class="supported">✓ supported</b>: the '
-        f"{level:.0%} interval and every training seed lie inside the margin, and p stands after "
-        'correction. <b class="refuted">✗ refuted</b>: all of them lie outside, on one side. '
-        '<b class="inconclusive">? inconclusive</b>: anything else, which is not a weak yes. In '
-        "the small picture the line is the interval, dots are seeds, the tick is no difference, "
-        "and the grey zone is what the claim allows. A headline needs all of its parts, each "
-        "tested at the full size, and is corrected over the models by Holm’s method; exploratory "
-        "claims are corrected together (Benjamini–Hochberg). Touch a cell for the decision "
-        "in full; a pointer resting on it shows the row of the table behind it.</p>"
+        '<p class="small key">In the small pictures the line is the interval, dots are seeds, the '
+        "tick is no difference, and the grey zone is what the claim allows; those of a column have "
+        "one scale. “Supported” also needs p to stand after correction: a headline needs all of "
+        "its parts, each tested at the full size, and is corrected over the models by Holm’s "
+        "method; exploratory claims are corrected together (Benjamini–Hochberg). A dot in place of "
+        "a number: this model is not judged by this claim. Touch a cell for the decision in full; "
+        "a pointer resting on it shows the row of the table behind it.</p>"
     )

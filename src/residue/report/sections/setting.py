@@ -46,6 +46,24 @@ def run_facts(jobs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
+def how_made(jobs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Arm → its edit and objective, step by step, in the words of the config."""
+    made = {}
+    for job in jobs:
+        arm, steps = job["spec"].get("wildcards", {}).get("arm"), job["spec"].get("arm", {})
+        if job["stage"] == "train_arm" and arm and isinstance(steps, Mapping):
+            told = [
+                " ".join(
+                    str(part["name"]).replace("_", " ")
+                    for part in (step.get("edit"), step.get("objective"))
+                    if part
+                )
+                for step in steps.get("steps", [])
+            ]
+            made[str(arm)] = ", then ".join(filter(None, told))
+    return made
+
+
 def _stages(jobs: Sequence[Mapping[str, Any]]) -> str:
     stages: dict[str, list[Mapping[str, Any]]] = {}
     for job in jobs:
@@ -77,5 +95,5 @@ def _arms(jobs: Sequence[Mapping[str, Any]]) -> str:
             for arm, text in made.items()]  # fmt: skip
     return (
         "<details><summary>How each edited model was made, in full</summary>"
-        f"{table(('Model', 'Settings'), rows)}</details>"
+        f"{table(('Model', 'Settings'), rows, stacked=True)}</details>"
     )

@@ -1,32 +1,27 @@
 """How well an attacked text is told from a clean one by words or length alone.
 
 Where a bag of words does it, a detector that has learnt nothing but vocabulary looks like a
-defence. The classifiers are fitted on the texts that a defence is shown and scored on the deck: a
-ridge regression of ±1 on word counts, x ↦ w·x with w = (XᵀX + λI)⁻¹Xᵀy on centred columns, and the
-number of words. The area under the curve has an interval over countries.
+defence. The classifiers are fitted on the texts that a defence is shown and scored on the deck: the
+bag of words, and the number of words. The area under the curve has an interval over countries.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from residue.specs.statistics import StatisticsSpec
 from residue.stats.auc_interval import auc_estimate
 from residue.world.grammar import ANS, DATA
+from residue.world.injection.bag_of_words import bag_of_words, words
 
 COLUMNS = (
     "classifier", "scope", "n_attacked", "n_clean", "n_clusters", "auc", "low", "high", "level",
     "method",
 )  # fmt: skip
-_PENALTY = 1.0
-_WORD = re.compile(r"\w+|[^\w\s]")
 _SPLITS = ("retain_touched", "retain_untouched")
 
 Score = Callable[[str], float]
@@ -52,41 +47,13 @@ def shortcuts(deck: pd.DataFrame, shown: pd.DataFrame, spec: StatisticsSpec) -> 
         "position": (attacked[attacked["position"] != "end"], clean),
         "controls": (attacked, kept[looks]),
     }
-    rows = list(_rows(bag_of_words(*_texts(shown)), "words", scopes, spec))
+    rows = list(_rows(bag_of_words(*_texts(shown)).score, "words", scopes, spec))
     rows += _rows(_length, "length", scopes, spec)
     for family, part in attacked.groupby("family", sort=True):
         rest = shown[shown["family"] != family]
-        score = bag_of_words(*_texts(rest))
+        score = bag_of_words(*_texts(rest)).score
         rows += _rows(score, "words", {f"without:{family}": (part, clean)}, spec)
     return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def bag_of_words(attacked: Sequence[str], clean: Sequence[str]) -> Score:
-    """A ridge classifier of word counts; words that it was not shown count for nothing."""
-    texts = [*attacked, *clean]
-    place = {
-        word: number for number, word in enumerate(sorted({w for t in texts for w in words(t)}))
-    }
-    counts = np.stack([_counts(text, place) for text in texts])
-    side = np.concatenate([np.ones(len(attacked)), -np.ones(len(clean))])
-    mean = counts.mean(axis=0)
-    centred = counts - mean
-    gram = centred.T @ centred + _PENALTY * np.eye(len(place))
-    weights = np.linalg.solve(gram, centred.T @ (side - side.mean()))
-    return lambda text: float((_counts(text, place) - mean) @ weights)
-
-
-def words(text: str) -> list[str]:
-    """Words and marks of a text, without case."""
-    return _WORD.findall(text.casefold())
-
-
-def _counts(text: str, place: dict[str, int]) -> NDArray[np.float64]:
-    found = np.zeros(len(place))
-    for word in words(text):
-        if word in place:
-            found[place[word]] += 1.0
-    return found
 
 
 def _length(text: str) -> float:
