@@ -120,7 +120,7 @@ def test_an_update_weighs_the_same_whatever_the_size_of_its_loss() -> None:
     """Far from the data the gradient is longer by far; what Adam is given is not."""
     for push in (1e-3, 1.0, 30.0):
         learner = Learner(SHAPE, SPEC, torch.from_numpy(ROWS[:64]), 0)
-        learner.weights.b_dec += push
+        learner.weights.b_dec.add_(push)
         learner.learn(torch.from_numpy(ROWS[:64]), 0)
         given = torch.cat([mean.reshape(-1) for mean in learner.adam.mean])
         assert float(given.norm()) == pytest.approx(0.1, rel=1e-4)
