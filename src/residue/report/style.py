@@ -148,7 +148,8 @@ line-height:1.3;margin-bottom:.1rem}
 .stack th,.stack td{display:block;border:0;white-space:normal;padding:.1rem 0;position:static}
 .stack td[data-head]:not([data-head=""])::before{content:attr(data-head)": ";color:var(--muted);
 font-size:.85em}
-.stack .source{white-space:normal;margin-left:.35rem}.stack .brief,.stack .long,.stack .wider{width:auto}
+.stack .source{white-space:normal;margin-left:.35rem}
+.stack .brief,.stack .long,.stack .wider{width:auto}
 .stack .wider,.stack .long{display:inline}
 .stack br{display:none}.stack small{margin-left:.35rem}
 .forest .stack tr{display:grid;grid-template-columns:1fr 1fr;gap:0 .8rem;align-items:baseline}
