@@ -161,6 +161,7 @@ font-size:.85em}
 figure svg:not(.plot){min-width:30rem}}
 @media print{:root{color-scheme:light}body{font-size:9.5pt}h2,h3{break-after:avoid}
 nav,.skip{display:none}main,header,footer{max-width:none;padding:0}
+.grid{zoom:.6}.forest td:last-of-type,.forest thead th:last-of-type{display:none}
 .grid td{-webkit-print-color-adjust:exact;print-color-adjust:exact}.grid thead th{min-width:0}
 figure,tr{break-inside:avoid}th,td{white-space:normal}
 .scroll{overflow:visible;background:none}.scroll>table>*>tr>th:first-child{position:static}
