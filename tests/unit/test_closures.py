@@ -12,9 +12,9 @@ import pytest
 from residue.core import provenance
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "workflow_scripts").glob("*.py"))
-MOST = 60
+MOST = 62
 """Files that any stage may reach; the widest is `attack_orders`, which words attacks, opens an arm
-and judges its replies. All others stay below 56."""
+and judges its replies. All others stay below 58."""
 LIVE = {
     "adopt_edit",
     "adopt_model",

@@ -44,7 +44,7 @@ def curves(table: pd.DataFrame) -> Figure:
             for tick in (0, 0.5, 1):
                 ax.axhline(tick, color=FAINT, lw=0.6, zorder=0)
             mine = shown[shown["attacker"] == attacker]
-            ticks = sorted(set(mine["n"]))[:: 2 if mine["n"].nunique() > 5 else 1]
+            ticks = sorted(set(mine["n"]), reverse=True)[:: 2 if mine["n"].nunique() > 5 else 1]
             ax.set_xticks(ticks, [str(n) for n in ticks])
             ax.minorticks_off()
             ax.set_xlabel("Attempts per item")

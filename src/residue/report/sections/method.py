@@ -151,8 +151,8 @@ def _metrics(page: Page) -> str:
     rows = []
     for name in names:
         title, unit = page.metrics.get(name, (name.replace("_", " "), ""))
-        formula = FORMULAS.get(name, "")
-        better = DIRECTIONS.get(name, "see its claim")
+        formula = page.words(FORMULAS.get(name, ""))
+        better = page.words(DIRECTIONS.get(name, "see its claim"))
         rows.append(
             [
                 f'<div class="long">{escape(title)}</div>',
