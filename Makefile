@@ -41,7 +41,7 @@ format: .venv/test.stamp
 # What the documents show of the program: the graph, the last run's scorecard, picture and ledger.
 readme: .venv/run.stamp
 	$(BIN)/residue rulegraph --write README.md
-	$(BIN)/residue scorecard results --write README.md
+	$(BIN)/residue scorecard results --headlines --write README.md
 	$(BIN)/residue ledger results --write docs/budget.md
 	cp results/report/figures/tradeoff.svg docs/pictures/tradeoff.svg
 

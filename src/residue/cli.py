@@ -19,6 +19,8 @@ from residue.commands import audit, compare, export, histories, memory
 from residue.core import artifacts
 from residue.core.text import shown
 
+IN_HEADLINES = ("headline", "part")
+
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the command line."""
@@ -33,6 +35,9 @@ def main(arguments: list[str] | None = None) -> None:
         if name != "rulegraph":
             command.add_argument("out", type=Path, nargs="?", default=Path("results"))
         command.add_argument("--write", type=Path, metavar="FILE", help="refresh it in this file")
+        if name == "scorecard":
+            only = "headlines and the claims that they are made of, no others"
+            command.add_argument("--headlines", action="store_true", help=only)
     told = "the schema and the table of every config key, made from the typed specs"
     made = commands.add_parser("reference", help=told, description=told)
     made.add_argument("--write", action="store_true", help="make config/schema.json and README.md")
@@ -48,7 +53,8 @@ def main(arguments: list[str] | None = None) -> None:
         reference(Path.cwd() / "config", write=chosen.write)
         return
     if chosen.command == "scorecard":
-        text = f"```\n{scorecard(chosen.out)}\n```" if chosen.write else scorecard(chosen.out)
+        text = scorecard(chosen.out, headlines=chosen.headlines)
+        text = f"```\n{text}\n```" if chosen.write else text
     elif chosen.command == "ledger":
         text = ledger(chosen.out)
     else:
@@ -88,14 +94,15 @@ def say_stale(out: Path | None, configfiles: list[str]) -> int:
     return 1 if found.stale else 0
 
 
-def scorecard(out: Path) -> str:
-    """The claims table of a run."""
+def scorecard(out: Path, *, headlines: bool = False) -> str:
+    """The claims table of a run; of headlines and their parts alone, if that is asked."""
     from residue.report.scorecard import scorecard_text
 
     table = out / "tables" / "claims.parquet"
     if not table.is_file():
         sys.exit(f"{shown(table)} does not exist; run snakemake first, or name the run's folder.")
-    return scorecard_text(artifacts.read_parquet(table))
+    claims = artifacts.read_parquet(table)
+    return scorecard_text(claims[claims["role"].isin(IN_HEADLINES)] if headlines else claims)
 
 
 def ledger(out: Path) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from residue import cli
+from residue.core.artifacts import write_parquet
 
 
 def note(folder: Path, name: str, stage: str, seed: str, cpu: float) -> None:
@@ -48,6 +50,26 @@ def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     for call in (cli.ledger, cli.scorecard):
         with pytest.raises(SystemExit, match="run snakemake first"):
             call(tmp_path)
+
+
+def test_headlines_come_with_their_parts_and_nothing_else(tmp_path: Path) -> None:
+    facts = {
+        "verdict": "supported",
+        "condition": "plain",
+        "kind": "equivalent",
+        "statistic": "rate",
+    }
+    numbers = {"estimate": 0.0, "low": -0.1, "high": 0.1, "margin": 0.2, "attainable": 0.1}
+    roles = {"forgotten": "headline", "forgets": "part", "gone_inside": "exploratory"}
+    claims = pd.DataFrame([{"arm": "npo", "claim": c, "role": r} for c, r in roles.items()])
+    (tmp_path / "tables").mkdir()
+    write_parquet(
+        tmp_path / "tables/claims.parquet",
+        claims.assign(**facts, **numbers, n_clusters=9, n_seeds=1),
+    )
+    assert cli.scorecard(tmp_path).count("npo") == 3
+    short = cli.scorecard(tmp_path, headlines=True)
+    assert [line.split()[1] for line in short.splitlines()[1:]] == ["forgotten", "forgets"]
 
 
 def test_a_document_is_refreshed_between_its_markers_only(tmp_path: Path) -> None:

@@ -148,7 +148,8 @@ line-height:1.3;margin-bottom:.1rem}
 .stack th,.stack td{display:block;border:0;white-space:normal;padding:.1rem 0;position:static}
 .stack td[data-head]:not([data-head=""])::before{content:attr(data-head)": ";color:var(--muted);
 font-size:.85em}
-.stack .source{white-space:normal;margin-left:.35rem}.stack .brief,.stack .long,.stack .wider{width:auto}
+.stack .source{white-space:normal;margin-left:.35rem}
+.stack .brief,.stack .long,.stack .wider{width:auto}
 .stack .wider,.stack .long{display:inline}
 .stack br{display:none}.stack small{margin-left:.35rem}
 .forest .stack tr{display:grid;grid-template-columns:1fr 1fr;gap:0 .8rem;align-items:baseline}
@@ -160,6 +161,7 @@ font-size:.85em}
 figure svg:not(.plot){min-width:30rem}}
 @media print{:root{color-scheme:light}body{font-size:9.5pt}h2,h3{break-after:avoid}
 nav,.skip{display:none}main,header,footer{max-width:none;padding:0}
+.grid{zoom:.6}.forest td:last-of-type,.forest thead th:last-of-type{display:none}
 .grid td{-webkit-print-color-adjust:exact;print-color-adjust:exact}.grid thead th{min-width:0}
 figure,tr{break-inside:avoid}th,td{white-space:normal}
 .scroll{overflow:visible;background:none}.scroll>table>*>tr>th:first-child{position:static}

@@ -141,7 +141,7 @@ def test_a_typing_mistake_in_any_key_is_refused(path: Path) -> None:
             read_config(wrong)
         # Names of arms, claims and estimands are the user's, and a column's name is checked against
         # the items; a wrong one breaks a relation.
-        named = keys[0] in NAMED and (len(keys) == 2 or "where" in keys)
+        named = keys[0] in NAMED and (len(keys) == 2 or {"where", "against"} & set(keys))
         if not named and keys[:2] != ("measures", "metrics"):
             assert not SCHEMA.is_valid(wrong), keys
 
