@@ -289,8 +289,8 @@ def test_verify_names_what_an_edit_of_the_code_touches(copied: Path) -> None:
     assert found["tables/claims.parquet"] == "was made by other code"
 
 
-WITHOUT_FACTS = {"independence/calibration.parquet", "tables/memory.parquet"}
-"""Simulated, or reckoned from the config alone."""
+WITHOUT_FACTS = {"independence/calibration.parquet"}
+"""Simulated from the config alone."""
 
 
 def test_verify_names_what_an_edit_of_the_data_touches(copied: Path) -> None:
