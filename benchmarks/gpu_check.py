@@ -15,6 +15,7 @@ makes both updates of a model of two small blocks on the CPU: that the script ru
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
@@ -66,10 +67,13 @@ REHEARSED = {
 
 def main() -> int:
     """Run every shape and kind; 1 where the plan was wrong."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    told = "both updates of a small model on the CPU, measuring nothing"
+    parser.add_argument("--rehearse", action="store_true", help=told)
+    if parser.parse_args().rehearse:
+        return rehearse()
     import torch
 
-    if "--rehearse" in sys.argv:
-        return rehearse()
     if not torch.cuda.is_available():
         print("no card that torch can use: nothing was checked")
         return 2

@@ -181,7 +181,9 @@ SNIPPETS = [(block.page.name, block.text) for block in YAML] + [
 
 
 @pytest.mark.parametrize(("page", "text"), SNIPPETS, ids=lambda each: each[:40])
-def test_a_shown_config_is_one(page: str, text: str, project: Path, tmp_path: Path) -> None:
+def test_a_shown_config_is_one(
+    page: str, text: str, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = yaml.safe_load(text)
     # The objective of the getting-started page exists in the copy only.
     if "name: mine" in text:
@@ -194,6 +196,14 @@ def test_a_shown_config_is_one(page: str, text: str, project: Path, tmp_path: Pa
     if "model" in data:
         (tmp_path / "config.json").touch()
         data["model"]["folder"] = str(tmp_path)
+    for name in re.findall(r"corpora/[\w./-]+", text):  # what else the reader is to bring
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        if name.endswith(".jsonl"):
+            (tmp_path / name).touch()
+        else:
+            (tmp_path / name).mkdir(exist_ok=True)
+            (tmp_path / name / "config.json").touch()
+    monkeypatch.chdir(tmp_path)
     given = [each for each in data.get("data", {}).values() if isinstance(each, list)]
     for source in (source for sources in given for source in sources):
         (tmp_path / "lines.jsonl").touch()
