@@ -56,7 +56,10 @@ def recovery_table(
     measured = measurements[measurements["metric"] == spec.metrics[0]]
     sure = known.loc[known["known"].astype(bool), ["pair", "item"]]
     rows = measured.merge(deck[["item", "country", "split", "requested"]], on="item")
-    rows = rows.merge(sure, on=["pair", "item"])
+    # A fact that one pair's base knows and another's does not stays a row of both.
+    rows = rows[rows["item"].isin(sure["item"])]
+    here = pd.MultiIndex.from_frame(rows[["pair", "item"]]).isin(pd.MultiIndex.from_frame(sure))
+    rows = rows.assign(status=rows["status"].where(here, "unscorable"))
     asked = rows[rows["split"].isin(ASKED) & rows["requested"].astype(bool)]
     kept = rows[rows["split"].isin(KEPT)]
     parts = {"forget": _by_run(asked), "retain": _by_run(kept)}
@@ -164,19 +167,23 @@ def _curve(
     kept = {key: part[part["item"].isin(items)] for key, part in good.items()}
     own = kept[arm, points[0]]
     pairs = sorted(own["pair"].unique())
-    lines = pairs if len(pairs) > 1 else sorted(own["seed"].unique())
-    countries = sorted(own["country"].unique())
+    line = "pair" if len(pairs) > 1 else "seed"
+    lines = own[line].nunique()
+    means = {
+        (m, c): kept[m, c].groupby([line, "country"])["value"].mean().unstack("country")
+        for m in models
+        for c in points
+    }
+    whole = (set(part.columns[part.notna().all()]) for part in means.values())
+    countries = sorted(set.intersection(*whole))
 
     def table(model: str, condition: str) -> np.ndarray:
-        rows = kept[model, condition]
-        line = "pair" if len(pairs) > 1 else "seed"
-        means = rows.groupby([line, "country"])["value"].mean().unstack("country")[countries]
-        values = means.to_numpy(dtype=np.float64)
-        return values if len(values) == len(lines) else np.repeat(values[:1], len(lines), axis=0)
+        values = means[model, condition][countries].to_numpy(dtype=np.float64)
+        return values if len(values) == lines else np.repeat(values[:1], lines, axis=0)
 
     stacks = [np.stack([table(model, condition) for condition in points]) for model in models]
     counts = {
-        "n_items": len(items),
+        "n_items": own.loc[own["country"].isin(countries), "item"].nunique(),
         "n_clusters": len(countries),
         "n_seeds": int(own["seed"].nunique()),
         "n_pairs": len(pairs),

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 STATISTICS = ("mean", "rate", "perplexity")
 
+LARGEST_NATS = 709.0
+"""e to more is no float."""
+
 MANY_SEEDS = 10
 """From this many seeds on they are resampled; a bootstrap of fewer only permutes them."""
 
@@ -74,7 +77,7 @@ def estimate(
         return refused(table, statistic, spec.level, reason)
     even = statistic != "perplexity"
     interval = table_interval(table, bounds, spec, even=even)
-    back = math.exp if statistic == "perplexity" else float
+    back = exponential if statistic == "perplexity" else float
     return Estimate(
         statistic=statistic,
         estimate=back(interval.estimate),
@@ -86,6 +89,11 @@ def estimate(
         method=interval.method,
         note=note_of(table),
     )
+
+
+def exponential(nats: float) -> float:
+    """e to `nats`; infinity where that is too large for a float, as of a ruined model."""
+    return math.exp(nats) if nats < LARGEST_NATS else math.inf
 
 
 def ends_at(
@@ -102,7 +110,7 @@ def ends_at(
         return [], []
     levels = [1.0 - 2.0 * tail for tail in tails]
     made = table_intervals(table, bounds, spec, levels, even=statistic != "perplexity")
-    back = math.exp if statistic == "perplexity" else float
+    back = exponential if statistic == "perplexity" else float
     return [back(each.low) for each in made], [back(each.high) for each in made]
 
 

@@ -125,6 +125,29 @@ def test_facts_that_the_base_does_not_know_are_left_out() -> None:
     assert (row["n_items"], row["n_clusters"]) == (14, 7)
 
 
+def test_a_fact_that_one_pairs_base_knows_and_another_does_not_counts_where_it_is_known() -> None:
+    """Rates differ by pair only, so what is left of an item elsewhere changes no pair's number."""
+    parts = [
+        measured(arm, condition, rate).assign(pair=pair)
+        for arm, rates in LEVELS.items()
+        for condition, rate in rates.items()
+        for pair in range(2)
+    ]
+    some = pd.concat([known(), known().assign(pair=1)])
+    here = (some["pair"] == 1) & some["item"].isin(["forget_test/C0/0", "forget_test/C1/0"])
+    gone = (some["pair"] == 1) & some["item"].str.startswith("forget_test/C2")
+    table = recovery_table(
+        pd.concat(parts), deck(), some.assign(known=~(here | gone)), [CURVE, POINT], SPEC,
+        StatisticsSpec(),
+    )  # fmt: skip
+    level = cell(table, arm="npo", attack="nf4", measure="forget")
+    assert level["estimate"] == pytest.approx(0.5)
+    assert level["n_pairs"] == 2
+    back = cell(table, arm="npo", attack="nf4", measure="recovery")
+    assert back["seed_values"] == pytest.approx([0.5, 0.5])
+    assert back["n_clusters"] == 7
+
+
 def test_the_figure_and_its_caption_are_drawn_from_the_table() -> None:
     table = made()
     assert render(recovery(table), "svg") == render(recovery(made()), "svg")

@@ -71,6 +71,12 @@ def test_perplexity_is_the_exponential_of_the_weighted_mean() -> None:
     assert found.low < found.estimate < found.high
 
 
+def test_a_ruined_models_perplexity_is_infinite_and_no_fault() -> None:
+    nll = np.random.default_rng(0).normal(900.0, 1.0, (2, 20))
+    found = estimate(rows(nll), "country", None, "perplexity", SPEC)
+    assert found.estimate == found.high == np.inf
+
+
 def test_perplexity_against_a_reference_is_a_ratio() -> None:
     nll, tokens = uniform(4, 1, 20) + 1.0, np.arange(1.0, 21.0)
     slower = nll + math.log(1.5) + 0.01 * uniform(5, 3, 20)
