@@ -4,7 +4,7 @@ from residue import stage
 from residue.core.artifacts import joined, read_parquet, read_parquets
 from residue.measure.table import measure_all, nothing
 from residue.report.order_tests import order_tests
-from residue.report.tests import Facts, fact_tests, hidden_rows, with_multiplicity
+from residue.report.tests import Facts, completed, fact_tests, hidden_rows, with_multiplicity
 from residue.specs.statistics import StatisticsSpec
 from residue.specs.tests import IndependenceSpec
 
@@ -23,6 +23,7 @@ with stage.open() as job:
             {"readouts": mine}, deck, ["readout_auc"], arm=arm, pair=int(pair), seed=int(seed)
         )
         measured.append(run)
+    measured = completed(measured)
     if job.inputs("twins"):
         orders = read_parquet(job.input("order_deck"))
         twins = []

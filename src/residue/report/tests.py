@@ -10,7 +10,7 @@ only where the base is detected and the oracle, which never knew, is not; elsewh
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,7 @@ COLUMNS = (
 DEPENDENT, INDEPENDENT = "dependent", "independent within δ"
 INCONCLUSIVE, NOT_SHOWN, DESCRIPTIVE = "inconclusive", "not shown", "descriptive"
 BASE, ORACLE = "base", "oracle"
+UNKNOWN = "the base of this pair does not know the fact"
 NO_ORACLE = "there is no oracle: what a model that never knew would give is not known"
 REJECTED = "the forget facts' answers are independent of what is read out, country by country"
 EXCESS = "the answers are read out no better or worse than in the oracle, within δ"
@@ -79,6 +80,26 @@ def hidden_rows(lines: pd.DataFrame, alpha: float) -> dict[int, str]:
                 f"the oracle, which never knew, is detected (p = {oracle['p_rows'].min():.3f})"
             )
     return reasons
+
+
+def completed(runs: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Measurements of several runs with a row for every item that any of them holds.
+
+    Each pair is asked what its own base knows; what another pair's knows is unscorable here.
+    """
+    if not runs:
+        return []
+    cells = pd.concat([run[["item", "row"]] for run in runs]).drop_duplicates()
+    found = []
+    for run in runs:
+        held = pd.MultiIndex.from_frame(run[["item", "row"]])
+        lacking = cells[~pd.MultiIndex.from_frame(cells).isin(held)]
+        more = run.iloc[np.zeros(len(lacking), dtype=np.intp)].assign(
+            item=lacking["item"].to_numpy(), row=lacking["row"].to_numpy(),
+            value=np.nan, status="unscorable", reason=UNKNOWN,
+        )  # fmt: skip
+        found.append(pd.concat([run, more], ignore_index=True) if len(more) else run)
+    return found
 
 
 def with_multiplicity(table: pd.DataFrame) -> pd.DataFrame:

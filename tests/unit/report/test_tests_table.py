@@ -12,6 +12,7 @@ from residue.report.tests import (
     INDEPENDENT,
     NOT_SHOWN,
     Facts,
+    completed,
     decided,
     fact_tests,
     hidden_rows,
@@ -152,3 +153,16 @@ def test_an_order_without_effect_is_within_margin_and_shares_are_ratios() -> Non
     carried = made[(made["test"] == "order_carried")].set_index(["arm", "row"])
     np.testing.assert_allclose(carried.loc["obedient", "effect"], [0.25, 0.5])
     assert set(carried.loc["deaf", "decision"]) == {NOT_SHOWN}
+
+
+def test_what_one_pairs_base_does_not_know_is_unscorable_there() -> None:
+    """So that runs of several pairs hold the same items, as every estimand wants."""
+    line = {"metric": "readout_auc", "arm": "npo", "seed": 0, "value": 0.5, "status": "ok"}
+    runs = [
+        pd.DataFrame([line | {"pair": pair, "item": item, "row": 2} for item in items])
+        for pair, items in enumerate((["a", "b"], ["b", "c"]))
+    ]
+    for run, lacking in zip(completed(runs), ("c", "a"), strict=True):
+        assert sorted(run["item"]) == ["a", "b", "c"]
+        assert run["pair"].nunique() == 1
+        assert run.loc[run["status"] != "ok", "item"].tolist() == [lacking]
