@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from residue.core import methods
-from residue.report.markup import escape
+from residue.report.markup import escape, figure
 from residue.report.style import CSS
 from residue.report.words import language_name
 from residue.specs.claims import ClaimSpec, EstimandSpec
@@ -86,6 +86,13 @@ class Page:
             new = self.unit if one.islower() else self.unit.capitalize()
             text = text.replace(many, f"{new}s").replace(one, new)
         return text
+
+    def drawn(self, name: str, title: str, caption: str) -> str:
+        """A figure with its title and caption as HTML; empty where it was not drawn."""
+        if name not in self.figures:
+            return ""
+        text = f"<b>{escape(title)}.</b> {escape(self.words(caption))}"
+        return f'<div class="figures">{figure(self.figures[name], text, title)}</div>'
 
 
 def build(page: Page, spec: ReportSpec) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from residue.report.captions import recovery as caption
-from residue.report.markup import escape, figure, table
+from residue.report.markup import escape, table
 from residue.report.page import Page
 from residue.report.rows import records
 from residue.report.words import attack_name, interval, number, plural
@@ -32,10 +32,7 @@ def section(page: Page) -> str:
         "answers after the attack was learnt in it, not recovered. Recovery is 0 at the oracle "
         "and 1 at the base, both after the same attack.</p>"
     )
-    drawn = ""
-    if "recovery" in page.figures:
-        text = f"<b>{escape(TITLE)}.</b> {escape(page.words(caption(page.recovery)))}"
-        drawn = f'<div class="figures">{figure(page.figures["recovery"], text, TITLE)}</div>'
+    drawn = page.drawn("recovery", TITLE, caption(page.recovery))
     head = ["Attack", "Model", "What", "After", "Value", "Counts"]
     body = table(head, (_line(row, page) for row in rows))
     told = f"<details><summary>{plural(len(rows), 'number')}</summary>{body}</details>"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from residue.report.captions import succession as caption
-from residue.report.markup import escape, figure, table
+from residue.report.markup import escape, table
 from residue.report.page import Page
 from residue.report.rows import records
 from residue.report.words import interval, number, plural
@@ -30,10 +30,7 @@ def section(page: Page) -> str:
         "one left. A request that one edit had granted and the next undid would rise again; "
         "countries that nobody asked for should stay where the base has them.</p>"
     )
-    drawn = ""
-    if "succession" in page.figures:
-        text = f"<b>{escape(TITLE)}.</b> {escape(page.words(caption(page.succession)))}"
-        drawn = f'<div class="figures">{figure(page.figures["succession"], text, TITLE)}</div>'
+    drawn = page.drawn("succession", TITLE, caption(page.succession))
     head = ["Model", "Requests", "Facts", "Against", "Value", "Counts"]
     body = table(head, (_line(row, page) for row in rows))
     told = f"<details><summary>{plural(len(rows), 'number')}</summary>{body}</details>"
