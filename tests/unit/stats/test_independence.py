@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -293,6 +294,17 @@ def test_a_sample_that_mostly_repeats_one_value_has_the_mean_for_its_bandwidth()
     mean = distances[np.triu_indices(20, 1)].mean()
     assert np.median(distances) == 0.0
     np.testing.assert_allclose(rbf(x), np.exp(-distances / mean))
+
+
+@pytest.mark.parametrize("null", ["moments", "permutation"])
+def test_memory_is_a_few_matrices(null: str) -> None:
+    n = 400
+    x, y = np.random.default_rng(14).normal(size=(2, n, 32))
+    tracemalloc.start()
+    hsic_test(x, y, null=null, n_permutations=20)  # type: ignore[arg-type]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 9 * n * n * 8
 
 
 def test_labels_of_any_type_and_any_name_give_one_test() -> None:
