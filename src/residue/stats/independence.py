@@ -70,11 +70,11 @@ def hsic_test(
     null: ``moments`` fits Pearson III to the exact mean, variance and skewness of the permutation
     law, for the free, pair and cluster designs; for strata, and clusters in which both sides vary,
     no closed form is used: up to 50,000 arrangements are enumerated, more are sampled, and `method`
-    says so. Pearson III is known to be off in the tail of one-dimensional samples, where p below
-    0.01 is mended from 50 units on (`residue.stats.tails`; benchmarks/tails.md has what is left);
-    with few observations (below about n = 20 its p is coarse: ask for ``permutation``), which is
-    why p is never below one over the number of arrangements; with delta kernels of rare labels; and
-    in the tail of pairs that carry the statistic unequally. ``permutation``: indices of one Gram
+    says so. Pearson III is known to be off in the tail of one-dimensional samples: p below 0.01 is
+    mended from 150 units on (`residue.stats.tails`), and below that many may be 0.6 of the true one
+    at 1e-4, as benchmarks/tails.md shows; with few observations, where its p is coarse (below about
+    n = 20 ask for ``permutation``) though never below one over the number of arrangements; with
+    delta kernels of rare labels; and beyond 1e-4. ``permutation``: indices of one Gram
     matrix, (1 + k) / (n_permutations + 1). ``gamma``: the two-moment law of Gretton et al. 2008,
     for screening; free design only.
     An rbf sample of which most pairs coincide has the mean for m. A statistic that no arrangement

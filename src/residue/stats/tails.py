@@ -2,7 +2,7 @@
 
 Over permutations of many observations, Σ A_ij B_π(i)π(j) tends to Σ λ_i μ_j (χ²_1 - 1), λ and μ the
 eigenvalues of A and B over √n. Its tail is that of its largest weight, and Pearson III, which
-matches all weights together, falls off sooner: at d = 1 its p is half the true one at 1e-4. So
+matches all weights together, falls off sooner: at d = 1 its p is 0.6 of the true one at 1e-4. So
 below `FROM` a p-value is multiplied by P(W > z) / P(V > z), W the limit law and V the Pearson III
 law with W's own skewness: by what three moments miss of a law that is known. P(W > z) is found by
 saddlepoint (Lugannani and Rice 1980); weights beyond the leading ones act as a normal variable.
@@ -20,8 +20,9 @@ from residue.stats.intervals import Floats
 
 FROM = 0.01
 """p-values above it are Pearson III's own: there it errs by 0.02 of log10 p and less."""
-FEWEST = 50
-"""Units below which the limit is no better a guide than three exact moments."""
+FEWEST = 150
+"""Units below which the limit's tail, too long by then, is no better a guide than three exact
+moments (benchmarks/tails.md)."""
 LEADING = 16
 """Eigenvalues of each side found by subspace iteration."""
 

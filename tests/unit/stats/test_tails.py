@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from residue.stats.kernels import rbf, u_centred
-from residue.stats.tails import FROM, _saddlepoint, with_tail
+from residue.stats.tails import FEWEST, FROM, _saddlepoint, with_tail
 
 
 @pytest.mark.parametrize("k", [1, 3, 20])
@@ -41,7 +41,7 @@ def test_a_mixed_sum_against_draws() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 8), st.floats(1e-12, 0.5))
 def test_it_leaves_the_body_alone_and_never_makes_p_smaller(seed: int, d: int, p: float) -> None:
-    x, y = np.random.default_rng(seed).normal(size=(2, 60, d))
+    x, y = np.random.default_rng(seed).normal(size=(2, FEWEST, d))
     a, b = u_centred(rbf(x)), u_centred(rbf(y))
     z = float(stats.norm.isf(p))
     mended = with_tail(p, a, b, z)
