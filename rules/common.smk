@@ -123,14 +123,14 @@ def tokenizer_files():
     ]
 
 
-def local_files(folder, *patterns):
-    """Files of a model folder given by the user, as Snakemake inputs."""
+def local_files(folder, *patterns, key="model.folder"):
+    """Files of a model folder given by the user under a config key, as Snakemake inputs."""
     found = sorted(
         str(file) for pattern in patterns for file in Path(folder).glob(pattern)
     )
     if not found:
         raise WorkflowError(
-            f"config: model.folder: '{folder}' holds no {patterns[0]}; name a saved model."
+            f"config: {key}: '{folder}' holds no {patterns[0]}; name a saved model."
         )
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import sys
@@ -10,7 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from residue.core.provenance import file_digest
 from tests.end_to_end.drill import DRILL, OUT, drill, tables, verify
+from tests.own_model import save_random_model
 from tests.workflow.graph import copy_project, run_job, snakemake
 
 pytestmark = pytest.mark.end_to_end
@@ -191,3 +194,33 @@ def test_attackers_adapt_to_a_finished_run(done: Path, tmp_path: Path) -> None:
     assert set(table["attacker"]) == {"best_of_n", "gcg", "any of these"}
     assert (table["n_clusters"] == 5).all()
     assert "Attackers that adapt" in (clone / OUT / "report/index.html").read_text()
+
+
+def test_a_local_model_judges_rows_and_one_that_guesses_changes_nothing(
+    done: Path, tmp_path: Path
+) -> None:
+    """A random model: its replies are lines, its worth is told, and votes alone rank."""
+    clone = tmp_path / "clone"
+    shutil.copytree(done, clone)
+    judge = save_random_model(clone / "corpora/judge")
+    config = clone / "config/drill.yaml"
+    plain = "representation: {mode: fixed, rows: [1], "
+    text = config.read_text()
+    assert plain in text
+    asked = "representation: {judge: {model: corpora/judge, prompts: 4}, "
+    config.write_text(text.replace(plain, asked))
+    home = OUT / "representation/pair0"
+    snakemake(clone, "--cores", "1", str(home / "layers.json"), *DRILL)
+    replies = pd.read_parquet(clone / home / "judged_replies.parquet")
+    assert replies.groupby("row").size().to_dict() == {-2: 16, -1: 8, 1: 8}
+    assert replies["yes"].between(0, 1).all()
+    agreed = pd.read_parquet(clone / home / "judge_agreement.parquet")
+    kappa = agreed[(agreed["replies"] == "planted") & (agreed["measure"] == "kappa")].iloc[0]
+    assert kappa["low"] < 0 < kappa["high"]
+    (line,) = map(json.loads, (clone / home / "judgements.jsonl").read_text().splitlines())
+    assert line["score"] is None
+    chosen = json.loads((clone / home / "layers.json").read_text())
+    assert chosen["rows"] == [1]
+    manifest = json.loads((clone / home / "judgements.jsonl.manifest.json").read_text())
+    weights = file_digest(judge / "model.safetensors")
+    assert manifest["inputs"]["corpora/judge/model.safetensors"] == weights

@@ -23,6 +23,7 @@ LIVE = {
     "describe_arm",
     "fit_jacobian",
     "implant_model",
+    "judge_rows",
     "patch_rows",
     "pick_features",
     "plan_memory",

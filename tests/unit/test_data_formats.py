@@ -36,9 +36,11 @@ from residue.lens.selftest import as_table
 from residue.lens.table import SCHEMA as TABLE
 from residue.lens.twin_pairs import table as twins_table
 from residue.lens.witness import skipped
+from residue.measure.judged_rows import agreement
 from residue.measure.known import find_known
 from residue.measure.language_id.trial import trial
 from residue.measure.references import tried
+from residue.measure.row_judge import Budget, chosen_items, judged_replies
 from residue.measure.table import measure_all
 from residue.models.head import HeadShape
 from residue.models.history import Place, Sums
@@ -256,6 +258,13 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         {"facts": facts, "orders": orders}, shown, lambda text: len(text.split()), max_tokens=99
     )
     protected = defence_data(world, DefenceData(twins=64, keep=8, dev_twins=4, dev_keep=4))
+    replies = judged_replies(
+        chosen_items(facts, 1),
+        [1],
+        lambda _: said(facts, knows=True),
+        lambda texts: np.ones(len(texts)),
+        Budget(60.0),
+    )
     inside = inside_tables(orders, tmp_path_factory.mktemp("tests")) | attacked(world, orders)
     return inside | {
         "order leaks": leaks(orders, protected),
@@ -276,6 +285,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "corpus": build_corpus(world, StreamsSpec(documents=40)),
         "faults": fault_table([Fault("mine.jsonl", 1, "not JSON", False, "column 1")]),
         "layers": choice_table(facts),
+        "judged_replies": replies,
+        "judge_agreement": agreement(replies, 0.95),
         "language_id": trial(read_facts(ROOT / "data" / "facts.tsv"), LanguageIdSpec()),
         "measurements": runs["base"],
         "known": known,
@@ -349,6 +360,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
         "corpus",
         "faults",
         "layers",
+        "judged_replies",
+        "judge_agreement",
         "language_id",
         "measurements",
         "known",

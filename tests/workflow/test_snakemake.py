@@ -104,7 +104,7 @@ def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
     scripts = {path.stem for path in (ROOT / "workflow_scripts").glob("*.py")}
     # Some take the place of others where users bring items, models, edits or outputs; gradients are
     # recorded where a metric asks for them (config/full.yaml); attackers who adapt are off by
-    # default, and run in `tests/end_to_end/test_drill.py`.
+    # default, and so are models that judge rows: both run in `tests/end_to_end/test_drill.py`.
     assert rules == scripts - {
         "attack_orders",
         "estimate_attackers",
@@ -113,6 +113,7 @@ def test_the_ci_overlay_runs_every_rule(project: Path) -> None:
         "fetch_model",
         "implant_model",
         "invent_facts",
+        "judge_rows",
         "read_asked",
         "read_corpus",
         "read_data",

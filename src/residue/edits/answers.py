@@ -251,7 +251,9 @@ def _nothing(model: Any, row: Watched) -> Scores:
 
     device = next(model.parameters()).device
     none = torch.zeros(0, dtype=torch.int64, device=device)
-    words, width = model.get_output_embeddings().weight.shape
+    head = model.get_output_embeddings().weight
+    words, width = head.shape
+    wide = torch.promote_types(head.dtype, torch.float32)
     shape = (0, len(row), width) if isinstance(row, tuple) else (0, width)
-    hidden = None if row is None else torch.zeros(shape, device=device)
-    return Scores(torch.zeros(0, words, device=device), none, none, 0, hidden)
+    hidden = None if row is None else torch.zeros(shape, device=device, dtype=wide)
+    return Scores(torch.zeros(0, words, device=device, dtype=wide), none, none, 0, hidden)

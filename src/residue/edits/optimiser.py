@@ -1,8 +1,13 @@
-"""AdamW on an edit's weights as one flat vector: many small weights, one operation for all."""
+"""AdamW on an edit's weights as one flat vector: many small weights, one operation for all.
+
+Gradients of unlike size and direction can keep moments of their own on the same weights, in the
+manner of Zhong et al. 2025, arXiv 2504.15827: each is then divided by its own spread alone. One
+update is one step of each, in a fixed order, so all count updates alike and decay acts once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from residue.models.adamw import AdamW
@@ -15,16 +20,26 @@ class FlatAdamW:
     """Holds the weights as views of `flat` and their gradients as views of `gradient`."""
 
     def __init__(
-        self, weights: Mapping[str, Tensor], *, weight_decay: float, bits: int = 32
+        self,
+        weights: Mapping[str, Tensor],
+        *,
+        weight_decay: float,
+        bits: int = 32,
+        shares: Sequence[float] = (1.0,),
     ) -> None:
-        """bits: of each moment; 8 are kept by bitsandbytes, on a card in paged memory."""
+        """bits: of each moment; 8 are kept by bitsandbytes, on a card in paged memory; shares: of
+        the rate, one for each of those who keep moments of their own, in the order of their
+        turns."""
         import torch
 
         self.count = 0
         self.flat = torch.cat([weight.detach().reshape(-1) for weight in weights.values()])
         self.gradient = torch.zeros_like(self.flat)
         kind = AdamW if bits == 32 else _Bytes
-        self._adam: Any = kind([self.flat], weight_decay=weight_decay)
+        self._shares = tuple(shares)
+        # The first one alone decays, by the whole rate.
+        decays = [weight_decay / self._shares[0], *[0.0] * (len(self._shares) - 1)]
+        self._adams: list[Any] = [kind([self.flat], weight_decay=decay) for decay in decays]
         at = 0
         for weight in weights.values():
             span = slice(at, at + weight.numel())
@@ -39,17 +54,24 @@ class FlatAdamW:
             self.gradient.mul_(largest / norm)
         return norm
 
-    def step(self, rate: float) -> None:
-        """One update at a learning rate; the gradient is cleared."""
-        self.count += 1
-        self._adam.step([self.gradient], rate, self.count)
+    def step(self, rate: float, turn: int = 0) -> None:
+        """The step of one of them at a learning rate; the gradient is cleared. Turn 0 begins the
+        next update."""
+        self.count += turn == 0
+        self._adams[turn].step([self.gradient], rate * self._shares[turn], self.count)
         self.gradient.zero_()
 
     def state(self) -> dict[str, Tensor]:
         """Weights and moments, (number of weights,) each, and the scales of moments in 8 bits; with
         `count` all that a resume needs."""
-        names = ("mean", "square", "mean_scales", "square_scales")
-        return {"flat": self.flat, **dict(zip(names, self._adam.state(), strict=False))}
+        found = {"flat": self.flat}
+        for turn, adam in enumerate(self._adams):
+            names = ("mean", "square", "mean_scales", "square_scales")
+            found |= {
+                f"{name}_{turn}" if turn else name: moment
+                for name, moment in zip(names, adam.state(), strict=False)
+            }
+        return found
 
     def restore(self, state: Mapping[str, Tensor], count: int) -> None:
         """Continue from a state of the same weights."""

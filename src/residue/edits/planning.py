@@ -226,7 +226,7 @@ def _one_update(
         supervised=(1 + readings) * sum(len(each.ids) - each.start for each in examples),
         base=step.train.base,
         recompute=step.train.recompute,
-        moments=step.train.moments,
+        moments=step.train.moments * len(step.train.turns()),
         card=device == "cuda",
     )
 

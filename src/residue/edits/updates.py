@@ -51,20 +51,6 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message names the update and the items."""
 
 
-def rate(spec: TrainSpec, step: int) -> float:
-    """Learning rate of update `step` (from 0): linear warm-up, then the schedule's fall.
-
-    The last update has `final_share` of the highest rate, the last of the warm-up all of it.
-    """
-    if step < spec.warmup:
-        return spec.learning_rate * (step + 1) / spec.warmup
-    if spec.schedule == "constant":
-        return spec.learning_rate
-    done = (step - spec.warmup + 1) / (spec.steps - spec.warmup)
-    left = 1 - done if spec.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
-    return spec.learning_rate * (spec.final_share + (1 - spec.final_share) * left)
-
-
 class Updates:
     """The moving parts of one training run: weights, optimiser, and how an update is made."""
 
@@ -92,7 +78,10 @@ class Updates:
         self.teacher = teacher
         self.views = getattr(objective, "views", None)
         self.restored: dict[str, Tensor] = {}
-        self.optimiser = FlatAdamW(self.weights, weight_decay=spec.weight_decay, bits=spec.moments)
+        self.turns, shares = zip(*spec.turns(), strict=True)
+        self.optimiser = FlatAdamW(
+            self.weights, weight_decay=spec.weight_decay, bits=spec.moments, shares=shares
+        )
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -138,27 +127,41 @@ class Updates:
                 yield from (views[place] for place in read)
 
     def update(self, number: int, batch: Batch) -> dict[str, Any]:
-        """One update from gradients accumulated over micro-batches; its row of history."""
-        parts = self._gradients(number, batch)
-        while parts is None:
-            parts = self._gradients(number, batch)
-        norm = self.optimiser.clip(self.spec.clip)
-        everything = self._step(batch, batch)
-        self._check("gradient norm", norm, math.inf, number, everything)
-        lr = rate(self.spec, number)
-        self.optimiser.step(lr)
-        return {"step": number + 1, "lr": lr, "loss": parts.pop("loss"), "grad_norm": norm, **parts}
+        """One update from gradients accumulated over micro-batches; its row of history.
 
-    def _gradients(self, number: int, batch: Batch) -> dict[str, float] | None:
-        """Accumulate the update's gradient; the parts of its loss. None where memory ran out: fewer
-        examples go at once from then on."""
+        Where roles step apart, each one's parts of the loss are of the weights it read, and
+        `grad_norm` is the root of the sum of their squared norms, told one by one beside it.
+        """
+        told: dict[str, float] = {"loss": 0.0, "grad_norm": 0.0}
+        lr = self.spec.rate(number)
+        norms: list[float] = []
+        for turn, role in enumerate(self.turns):
+            mine = {each: units if role in ("", each) else [] for each, units in batch.items()}
+            parts = self._gradients(number, mine, batch, role)
+            while parts is None:
+                parts = self._gradients(number, mine, batch, role)
+            norms.append(self.optimiser.clip(self.spec.clip))
+            self._check("gradient norm", norms[-1], math.inf, number, self._step(mine, batch))
+            self.optimiser.step(lr, turn)
+            for name, part in parts.items():
+                told[name] = told.get(name, 0.0) + part
+        told["grad_norm"] = math.hypot(*norms)
+        if len(norms) > 1:
+            told |= {f"grad_norm_{r}": norm for r, norm in zip(self.turns, norms, strict=True)}
+        return {"step": number + 1, "lr": lr, **told}
+
+    def _gradients(
+        self, number: int, mine: Batch, batch: Batch, role: str
+    ) -> dict[str, float] | None:
+        """Accumulate the gradient of a role's items, or of all; the parts of its loss. None where
+        memory ran out: fewer examples go at once from then on."""
         try:
-            return self._accumulated(number, batch)
+            return self._accumulated(number, mine, batch, role)
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
         # Only here, with the error gone, are the tensors of the failed pass free.
-        self._halve(number, _size(batch))
+        self._halve(number, _size(mine))
         return None
 
     def _halve(self, number: int, size: int) -> None:
@@ -185,11 +188,12 @@ class Updates:
             extra={"replaced": True},
         )
 
-    def _accumulated(self, number: int, batch: Batch) -> dict[str, float]:
+    def _accumulated(self, number: int, mine: Batch, batch: Batch, role: str) -> dict[str, float]:
         parts: dict[str, float] = {}
-        for place, micro in enumerate(micro_batches(batch, self.micro_batch)):
+        turn = [role] if role else []
+        for place, micro in enumerate(micro_batches(mine, self.micro_batch)):
             step = self._step(micro, batch)
-            with _drawing_from(derive(self.seed, number, place)):
+            with _drawing_from(derive(self.seed, number, place, *turn)):
                 loss, shares = self.objective.loss(step)
                 extra = self.penalty()
                 if extra is not None:

@@ -215,7 +215,8 @@ def training(
     """Peak of one update.
 
     kept: as `kept_bytes` gives it for the tokens of one micro-batch; trained: weights that take
-    gradients; tokens: padded ones of the micro-batch; supervised: its answer tokens.
+    gradients; tokens: padded ones of the micro-batch; supervised: its answer tokens; moments: bits
+    of a mean and of a square per weight, of all that are kept.
     """
     everything, one = kept
     held = shape.layers * tokens * shape.width * shape.bytes + one if recompute else everything

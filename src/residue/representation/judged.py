@@ -1,8 +1,9 @@
 """What a judge said of rows: scores with reasons from a file, mixed into the ranking of rows.
 
 With v the row's share of votes (its score scaled to 0 … 1 where there are no votes) and s the
-judge's score, the row ranks by (1 − w) v + w s. Who judges, a person or a model, is the file's
-affair: nothing here asks a model or a network.
+judge's score, the row ranks by (1 − w) v + w s. Who judges, a person or a local model
+(`residue.measure.row_judge`), is the file's affair: nothing here asks a model or a network. A line
+may give no score and say why: then rows cannot be compared, and votes alone rank.
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ class JudgeError(ValueError):
 
 @dataclass(frozen=True)
 class Judgement:
-    """What was said of one row: a score from 0 (poor) to 1 (good), and why."""
+    """What was said of one row: a score from 0 (poor) to 1 (good), None where there is none, and
+    why."""
 
-    score: float
+    score: float | None
     reason: str
 
 
 def read_judgements(file: Path) -> dict[int, Judgement]:
-    """Row → judgement, of a JSON Lines file with `row`, `score` and `reason` on each line."""
+    """Row → judgement, of a JSON Lines file with `row`, `score` (a number or null) and `reason` on
+    each line."""
     found: dict[int, Judgement] = {}
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
@@ -45,14 +48,19 @@ def read_judgements(file: Path) -> dict[int, Judgement]:
 def mixed(
     own: Mapping[int, float], judged: Mapping[int, Judgement], weight: float
 ) -> dict[int, float]:
-    """(1 − weight) · own + weight · score of each row of `own`; `JudgeError` for one unjudged."""
+    """(1 − weight) · own + weight · score of each row of `own`; empty where one has no score, and
+    `JudgeError` where one has no line."""
     absent = sorted(set(own) - set(judged))
     if absent:
         raise JudgeError(
             f"representation.judge.file: row {absent[0]} is a candidate and is not judged; add a "
             "line for it, or name the rows to choose from in representation.rows"
         )
-    return {row: (1 - weight) * own[row] + weight * judged[row].score for row in own}
+    scores = {row: judged[row].score for row in own}
+    said = {row: score for row, score in scores.items() if score is not None}
+    return (
+        {row: (1 - weight) * own[row] + weight * said[row] for row in own} if said == scores else {}
+    )
 
 
 def spread(scores: Mapping[int, float]) -> dict[int, float]:
@@ -81,8 +89,8 @@ def _parsed(line: str, where: str) -> tuple[int, Judgement]:
     if isinstance(row, bool) or not isinstance(row, int) or row < 0:
         raise JudgeError(f"{where}: row is {row!r}; write a whole number, 0 the embeddings")
     sound = isinstance(score, int | float) and not isinstance(score, bool) and math.isfinite(score)
-    if not sound or not 0 <= score <= 1:
-        raise JudgeError(f"{where}: score is {score!r}; write a number from 0 to 1")
+    if score is not None and not (sound and 0 <= score <= 1):
+        raise JudgeError(f"{where}: score is {score!r}; write a number from 0 to 1, or null")
     if not isinstance(reason, str) or not reason.strip():
         raise JudgeError(f"{where}: reason is empty; say in a sentence why")
-    return row, Judgement(float(score), reason.strip())
+    return row, Judgement(None if score is None else float(score), reason.strip())

@@ -71,7 +71,7 @@ def score_rows(
             Score(row, "score", status="unscorable", reason=str(error)) for row in file.numbers
         ]
         if judgements is not None:
-            lines += _ranking([], candidates(file.numbers, spec), judgements, 1.0)
+            lines += _ranking([], spec.candidates(file.numbers), judgements, 1.0)
         return _table(pd.DataFrame(lines), 0, 0)
     setting = scores.Setting.of(facts, spec, requested)
     n = len(facts.countries)
@@ -87,28 +87,12 @@ def score_rows(
         lines += made
         if made[-1].status == "ok":
             cubes[row] = cube
-    offered = candidates(file.numbers, spec)
+    offered = spec.candidates(file.numbers)
     lines += _votes(cubes, offered, setting, n, pair)
     if judgements is not None:
         lines += _ranking(lines, offered, judgements, spec.judge.weight)
     n_items = sum(len(cell) for language in facts.items for of in language for cell in of)
     return _table(pd.DataFrame(lines), n_items, n)
-
-
-def candidates(numbers: Sequence[int], spec: RepresentationSpec) -> list[int]:
-    """Rows that may be chosen. ValueError for rows that the model does not have, or too few."""
-    strange = sorted(set(spec.rows) - set(numbers))
-    if strange:
-        raise ValueError(
-            f"representation.rows: the model has no row {strange[0]}; it has 0 to {max(numbers)}"
-        )
-    offered = list(spec.rows) or [row for row in numbers if 0 < row < max(numbers)]
-    if len(offered) < spec.select:
-        raise ValueError(
-            f"representation.select: {spec.select} rows of {len(offered)} cannot be chosen; "
-            "lower it or list more in representation.rows"
-        )
-    return offered
 
 
 def choose(table: pd.DataFrame, numbers: Sequence[int], spec: RepresentationSpec) -> dict[str, Any]:
@@ -118,7 +102,7 @@ def choose(table: pd.DataFrame, numbers: Sequence[int], spec: RepresentationSpec
     row. Without any parallel facts the rows are spread
     evenly over the candidates. ValueError where a needed row failed or too few could be scored.
     """
-    offered = candidates(numbers, spec)
+    offered = spec.candidates(numbers)
     broken = table.loc[table["status"] == "failed", ["row", "reason"]]
     faults = dict(zip(broken["row"].astype(int), broken["reason"], strict=True))
     if spec.mode == "fixed":
@@ -155,6 +139,9 @@ def choose(table: pd.DataFrame, numbers: Sequence[int], spec: RepresentationSpec
     if "ranking" in value:
         said = ", ".join(f"row {row} {value['judge'][row]:.2f}" for row in rows)
         words += f"; mixed with a judge's scores, at weight {spec.judge.weight:g}: {said}"
+    unjudged = table[(table["metric"] == "judge") & (table["status"] == "unscorable")]
+    if len(unjudged):
+        words += f"; a judge was asked and ranks nothing: {unjudged['reason'].iloc[0]}"
     return _choice(rows, spec, f"{words}{'' if steady else ' (not a stable choice)'}.")
 
 
@@ -213,10 +200,14 @@ def _ranking(
     score = {row: number for row, number in value["score"].items() if row in offered}
     own = value["votes"] or judged.spread(score or dict.fromkeys(offered, 0.0))
     ranking = judged.mixed(own, judgements, weight)
-    said = [
-        Score(row, "judge", judgements[row].score, reason=judgements[row].reason) for row in ranking
-    ]
+    said = [_said(row, judgements[row]) for row in own]
     return said + [Score(row, "ranking", number) for row, number in ranking.items()]
+
+
+def _said(row: int, judgement: judged.Judgement) -> Score:
+    if judgement.score is None:
+        return Score(row, "judge", status="unscorable", reason=judgement.reason)
+    return Score(row, "judge", judgement.score, reason=judgement.reason)
 
 
 def _parts(null: Null) -> tuple[float, float, float]:

@@ -107,6 +107,13 @@ class StepSpec:
                 f"train.batch.{absent[0]}",
                 f"is needed by the objective '{objective['name']}'; say how many per update.",
             )
+        strange = set(self.train.apart) ^ set(self.built_objective().ROLES)
+        if self.train.apart and strange:
+            raise SpecError(
+                f"train.apart.{min(strange)}",
+                f"must be named if and only if '{objective['name']}' has that role; its roles are "
+                f"{', '.join(self.built_objective().ROLES)}.",
+            )
         if self.forget_part is not None and self.defends():
             raise SpecError("forget_part", "is for edits that forget; a defence is shown attacks.")
         if self.without_families and not self.defends():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,15 +15,52 @@ class JudgeSpec:
 
     file: str | None = None
     """JSON Lines with `row`, `score` (0 poor to 1 good) and `reason`, one line for every row to
-    choose from; whoever wrote it is the judge. Null asks none."""
+    choose from; whoever wrote it is the judge. Null reads none."""
 
     weight: float = 0.5
     """Share of the judge's score in the ranking, beside the share of votes; 1 lets the judge alone
     decide, 0 only writes down what was said."""
 
+    model: str | None = None
+    """Folder of a causal language model that writes such a file: of replies to dev prompts, with
+    each row dampened, it is asked whether they are right. Loaded offline, without code of its own.
+    Null asks none."""
+
+    seconds: float = 120.0
+    """Time that replies and the model may take. What is not reached in it stays unjudged and says
+    so, and then votes alone rank."""
+
+    prompts: int = 24
+    """Dev prompts to forget, and as many to keep, whose replies are judged at every row; spread
+    over countries. More cost time in proportion."""
+
+    kept: float = 0.2
+    """Share of a row that is left where it is dampened, at every position. Near 1 no reply changes
+    and all rows score ½; near 0 every reply breaks and they do so again."""
+
+    least_kappa: float = 0.2
+    """The model ranks only where its agreement with the accepted answers, beyond chance, is at
+    least this, by the lower end of the interval. Lower it where right answers are long and seldom
+    said to the letter; -1 always lets it rank."""
+
     def __post_init__(self) -> None:
         if not 0 <= self.weight <= 1:
             raise SpecError("weight", "is a share; choose between 0 and 1.")
+        if self.file is not None and self.model is not None:
+            raise SpecError("model", "stands beside 'file'; name one of them.")
+        if self.seconds <= 0:
+            raise SpecError("seconds", f"must be above 0, got {self.seconds}.")
+        if self.prompts < 1:
+            raise SpecError("prompts", f"must be at least 1, got {self.prompts}.")
+        if not 0 <= self.kept < 1:
+            raise SpecError("kept", "is what is left of a row; choose from 0 to below 1.")
+        if not -1 <= self.least_kappa <= 1:
+            raise SpecError("least_kappa", "lies between -1 and 1; 0 is chance.")
+
+    @property
+    def asked(self) -> str:
+        """The key that names a judge; empty where none is asked."""
+        return next((key for key in ("file", "model") if getattr(self, key) is not None), "")
 
 
 @dataclass(frozen=True)
@@ -69,9 +107,29 @@ class RepresentationSpec:
             )
         if self.mode == "auto" and self.rows and len(self.rows) < self.select:
             raise SpecError("rows", f"offers fewer rows than `select`, {self.select}; list more.")
-        if self.mode == "fixed" and self.judge.file is not None:
-            raise SpecError("judge.file", "has nothing to rank where mode is fixed; leave it out.")
+        if self.mode == "fixed" and self.judge.asked:
+            raise SpecError(
+                f"judge.{self.judge.asked}",
+                "has nothing to rank where mode is fixed; leave it out.",
+            )
         if self.permutations < 19:
             raise SpecError("permutations", f"needs at least 19, got {self.permutations}.")
         if self.resamples < 10:
             raise SpecError("resamples", f"needs at least 10, got {self.resamples}.")
+
+    def candidates(self, numbers: Sequence[int]) -> list[int]:
+        """Of a model's rows those that may be chosen. ValueError for rows that it does not have, or
+        too few."""
+        strange = sorted(set(self.rows) - set(numbers))
+        if strange:
+            raise ValueError(
+                f"representation.rows: the model has no row {strange[0]}; it has 0 to "
+                f"{max(numbers)}"
+            )
+        offered = list(self.rows) or [row for row in numbers if 0 < row < max(numbers)]
+        if len(offered) < self.select:
+            raise ValueError(
+                f"representation.select: {self.select} rows of {len(offered)} cannot be chosen; "
+                "lower it or list more in representation.rows"
+            )
+        return offered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,6 +62,12 @@ class TrainSpec:
     reweight: float = 0.0
     """How strongly forget items that the model knows best count more in the loss; at 1 the best
     known weighs 7 times as much as the least known. 0 weighs all alike, below 0 turns it round."""
+    apart: dict[str, float] = field(default_factory=dict)
+    """Roles whose gradients keep AdamW moments of their own, each with its share of the rate, e.g.
+    ``{forget: 1, retain: 0.5}``. Within an update they step one after the other, in the order
+    forget, retain, pair, twin, keep; each reads the weights that the one before left. AdamW divides
+    every gradient by its own size, so the objective's weights cancel and these shares balance the
+    roles. Empty keeps one set of moments for the sum."""
     moments: Literal[32, 8] = 32
     """Bits of AdamW's moments; 8 saves memory (bitsandbytes, paged on a card) and rounds them."""
     base: Literal["full", "nf4"] = "full"
@@ -88,6 +95,13 @@ class TrainSpec:
                 raise SpecError(f"batch.{role}", f"is no role; there are: {', '.join(ROLES)}.")
             if size < 1:
                 raise SpecError(f"batch.{role}", "must be at least 1.")
+        for role, share in self.apart.items():
+            if role not in ROLES:
+                raise SpecError(f"apart.{role}", f"is no role; there are: {', '.join(ROLES)}.")
+            if not 0 < share <= 1:
+                raise SpecError(f"apart.{role}", "is a share of the rate; choose above 0, up to 1.")
+        if len(self.apart) == 1:
+            raise SpecError("apart", "names one role alone; name all of the objective's, or none.")
         if self.stop_at is not None:
             if not 0 <= self.stop_at <= 1:
                 raise SpecError("stop_at", "is a share of items; choose between 0 and 1.")
@@ -102,3 +116,23 @@ class TrainSpec:
             raise SpecError("patience", "waits for a better look; set choose to best.")
         if self.choose == "best" and not 0 < self.check_every <= (self.limit or self.steps):
             raise SpecError("choose", "best needs looks at dev items; set check_every, e.g. to 10.")
+
+    def rate(self, step: int) -> float:
+        """Learning rate of update `step` (from 0): linear warm-up, then the schedule's fall.
+
+        The last update has `final_share` of the highest rate, the last of the warm-up all of it.
+        """
+        if step < self.warmup:
+            return self.learning_rate * (step + 1) / self.warmup
+        if self.schedule == "constant":
+            return self.learning_rate
+        done = (step - self.warmup + 1) / (self.steps - self.warmup)
+        left = 1 - done if self.schedule == "linear" else (1 + math.cos(math.pi * done)) / 2
+        return self.learning_rate * (self.final_share + (1 - self.final_share) * left)
+
+    def turns(self) -> tuple[tuple[str, float], ...]:
+        """Who steps within an update, in order, with the share of the rate: roles, or all at once
+        under the empty name."""
+        return tuple((role, self.apart[role]) for role in ROLES if role in self.apart) or (
+            ("", 1.0),
+        )

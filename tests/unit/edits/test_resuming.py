@@ -26,8 +26,9 @@ class Killed(Exception):
     [
         ({"name": "pdu", "limit": 0.01, "rate": 30.0}, {}),
         ({"name": "npo"}, {"curriculum": 2.0, "reweight": 1.0}),
+        ({"name": "npo"}, {"apart": {"forget": 1.0, "retain": 0.5}}),
     ],
-    ids=["pdu", "curriculum"],
+    ids=["pdu", "curriculum", "apart"],
 )
 def test_a_killed_arm_ends_with_the_same_bytes(
     base_folder: Path,
@@ -37,7 +38,8 @@ def test_a_killed_arm_ends_with_the_same_bytes(
     objective: dict[str, Any],
     arrangement: dict[str, Any],
 ) -> None:
-    """The multiplier of `pdu` and the draws of a curriculum are where they were."""
+    """The multiplier of `pdu`, the draws of a curriculum and both roles' moments are where they
+    were."""
     train = TrainSpec(
         steps=STEPS, learning_rate=1e-2, batch={"forget": 3, "retain": 4}, check_every=0,
         **arrangement,

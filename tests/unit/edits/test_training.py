@@ -20,7 +20,7 @@ from residue.edits.methods.lora import Edit
 from residue.edits.objectives.npo import Objective
 from residue.edits.step import Step
 from residue.edits.training import train
-from residue.edits.updates import TrainingError, rate
+from residue.edits.updates import TrainingError
 from residue.specs.training import TrainSpec
 
 SPEC = TrainSpec(steps=6, warmup=2, learning_rate=5e-3, batch={"forget": 5, "retain": 6})
@@ -95,7 +95,7 @@ def test_history_is_complete_and_its_schedule_is_the_formula(make: Callable[...,
     history = make()()
     assert list(history.columns) == ["step", "lr", "loss", "grad_norm", "forget", "retain", "push"]
     assert history["step"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert history["lr"].tolist() == [rate(SPEC, k) for k in range(6)]
+    assert history["lr"].tolist() == [SPEC.rate(k) for k in range(6)]
     assert history.notna().all().all()
     assert history["loss"].iloc[-1] < history["loss"].iloc[0]
     # B = 0 at the start: the policy is the reference.
@@ -105,7 +105,7 @@ def test_history_is_complete_and_its_schedule_is_the_formula(make: Callable[...,
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
 def test_rates(schedule: Any) -> None:
     spec = TrainSpec(steps=14, warmup=4, learning_rate=1.0, schedule=schedule, final_share=0.2)
-    rates = [rate(spec, k) for k in range(14)]
+    rates = [spec.rate(k) for k in range(14)]
     assert rates[:4] == [0.25, 0.5, 0.75, 1.0]
     assert rates[-1] == pytest.approx(1.0 if schedule == "constant" else 0.2)
     assert all(later <= sooner for sooner, later in zip(rates[3:], rates[4:], strict=False))

@@ -83,6 +83,18 @@ def test_without_parallel_facts_the_judge_alone_ranks(file: Path) -> None:
     assert "a judge alone ranks them" in found["reason"]
 
 
+def test_where_one_row_has_no_score_votes_alone_rank(file: Path) -> None:
+    late = [*LINES[:2], {"row": 3, "score": None, "reason": "4 replies were not reached in 9 s"}]
+    file.write_text("\n".join(json.dumps(line) for line in late))
+    table, found = ranked(file, 1.0, {2: 3.0})
+    assert found["rows"] == [2]
+    assert "a judge was asked and ranks nothing: 4 replies were not reached" in found["reason"]
+    assert "ranking" not in set(table["metric"])
+    said = table[table["metric"] == "judge"].set_index("row")
+    assert said["status"].to_dict() == {1: "ok", 2: "ok", 3: "unscorable"}
+    assert said["value"].isna().to_dict() == {1: False, 2: False, 3: True}
+
+
 def test_files_that_cannot_be_used_are_refused_with_line_and_mend(tmp_path: Path) -> None:
     path = tmp_path / "judge.jsonl"
     good = json.dumps(LINES[0])
@@ -92,7 +104,10 @@ def test_files_that_cannot_be_used_are_refused_with_line_and_mend(tmp_path: Path
         (json.dumps({"row": 1, "score": 0.5}), "line 1: needs the keys row, score and reason"),
         (json.dumps({**LINES[0], "row": -1}), "row is -1"),
         (json.dumps({**LINES[0], "row": True}), "row is True"),
-        (json.dumps({**LINES[0], "score": 1.5}), "score is 1.5; write a number from 0 to 1"),
+        (
+            json.dumps({**LINES[0], "score": 1.5}),
+            "score is 1.5; write a number from 0 to 1, or null",
+        ),
         (json.dumps({**LINES[0], "score": float("nan")}), "score is nan"),
         (json.dumps({**LINES[0], "reason": " "}), "reason is empty"),
         (good + "\n" + good, "line 2: row 1 is judged twice"),

@@ -152,7 +152,8 @@ NAMED = ("arms", "claims", "conditions", "estimands")
 def key_paths(data: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if isinstance(data, dict):
         for key, value in data.items():
-            free = here[-1:] == ("batch",) or here[:1] == ("arms",) and not here[1:]
+            roles = here[-1:] in (("batch",), ("apart",))  # checked by name, in no schema
+            free = roles or here[:1] == ("arms",) and not here[1:]
             if not free:
                 yield (*here, key)
             yield from key_paths(value, (*here, key))
