@@ -102,10 +102,10 @@ TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
         {"bound": 2.0, "retain": "kl", "retain_weight": 10.0},
     ),
     "latent_adversarial": (
-        {"beta": 3.0, "retain": "kl"},
-        {"beta": 3.0, "retain": "kl", "bound": 0.1},
-        {"beta": 3.0, "retain": "kl", "row": 5},
-        {"beta": 6.0, "retain": "kl"},
+        {"retain": "kl", "bound": 0.3},
+        {"retain": "kl"},
+        {"retain": "kl", "retain_weight": 10.0},
+        {"retain": "kl", "retain_weight": 25.0},
     ),
     "tuned_lens_npo": (
         {"beta": 3.0, "retain": "kl"},

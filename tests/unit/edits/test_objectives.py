@@ -74,9 +74,9 @@ def test_npo_tends_to_ascent_and_dpo_to_npo(exact: tuple[Any, Any]) -> None:
 @pytest.mark.parametrize("name", ["npo", "simnpo", "dpo", "latent_adversarial"])
 def test_pushes_let_go(name: str) -> None:
     """The gradient on a forget answer falls to 0 as it becomes unlikely."""
-    objective = built(name, beta=2.0)
+    objective = built(name) if name == "latent_adversarial" else built(name, beta=2.0)
     slopes = []
-    for far in (0.0, -4.0, -40.0):
+    for far in (-0.01, -4.0, -40.0):
         sums = torch.tensor([far, far], dtype=torch.float64, requires_grad=True)
         said = Said([[0.0, 0.0]] * 3, [[0.0, 0.0]] * 3)
         said.forget.policy.sums = sums

@@ -9,7 +9,7 @@ import torch
 
 from residue.edits.answers import Example
 from residue.edits.objectives.latent_adversarial import Objective as Latent
-from residue.edits.objectives.npo import Objective as Npo
+from residue.edits.objectives.latent_adversarial import away
 from residue.edits.objectives.rmu import Objective as Rmu
 from residue.edits.objectives.rmu import direction
 from residue.edits.rows import bent_scores, read_rows
@@ -83,10 +83,19 @@ def test_the_adversary_brings_answers_back_within_its_bound(exact: tuple[Any, An
     _, parts = Latent(row=1, bound=0.1, inner_steps=4).loss(step_of(exact))
     gained = float((strong.detach() - plain).mean())
     assert parts["gained"].item() == pytest.approx(gained, rel=1e-5)
-    # Nearly no bend, nearly the push of NPO.
-    near = Latent(row=1, bound=1e-7, beta=2.0).loss(step_of(exact))[0]
-    npo = Npo(beta=2.0).loss(step_of(exact))[0]
-    assert float(near.detach()) == pytest.approx(float(npo.detach()), rel=1e-5)
+    # Nearly no bend, nearly the odds of the answers as they are: −log(1 − P).
+    _, near = Latent(row=1, bound=1e-7).loss(step_of(exact))
+    by_hand = float(-torch.log1p(-plain.exp()).mean())
+    assert near["forget"].item() == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_away_pushes_hardest_where_the_adversary_has_made_an_answer_certain() -> None:
+    """d/dS −log(1 − e^S) = P / (1 − P); of log P itself it would be 1 − P on each logit, so 0."""
+    sums = torch.tensor([-1e-3, -0.5, -4.0], dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(away(sums).sum(), sums)
+    odds = sums.detach().exp() / -sums.detach().expm1()
+    torch.testing.assert_close(slope, odds)
+    assert bool(torch.isfinite(away(torch.tensor([0.0, -200.0]))).all())
 
 
 def test_the_bend_stays_within_its_bound_and_off_the_answers(exact: tuple[Any, Any]) -> None:
