@@ -45,7 +45,9 @@ class Plan(Runs):
     def items_world(self) -> dict[str, Any]:
         """What the decks depend on: of the documents only which languages are mixed."""
         world = self._world_without("edit_data", "vocabulary", "curriculum", "documents")
-        return world | {"documents": {"mixed_pairs": list(self.config.world.documents.mixed_pairs)}}
+        pairs = list(self.config.world.documents.mixed_pairs)
+        share = {} if pairs else {"mixed_share": 0.0}  # the default share needs a pair
+        return world | {"documents": {"mixed_pairs": pairs, **share}}
 
     def edit_world(self) -> dict[str, Any]:
         """What the edit data depend on: neither decks nor tokenizer nor curriculum."""

@@ -129,6 +129,7 @@ def test_every_slice_is_a_world_of_its_own(name: str) -> None:
          "edit_data": {"retain_languages": ["ur"]}},
         {"languages": ["en", "hi"], "documents": {"language_weights": {"en": 1, "hi": 1}}},
         {"relations": ["continent"], "curriculum": {"first": 3}},
+        {"documents": {"mixed_share": 0, "mixed_pairs": []}},
     )  # fmt: skip
     for world in worlds:
         slice_ = getattr(read_config({"world": world}), name)()
