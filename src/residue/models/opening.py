@@ -52,8 +52,8 @@ def open_model(
 def _require(device: str) -> None:
     import torch
 
-    there = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if device in there and not there[device]():
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    if not there.get(device, True):
         raise DeviceError(
             f"this job was given {device}, and torch {torch.__version__} finds none on this "
             "machine; set compute.device: auto or cpu, or install a torch that was built for it"
