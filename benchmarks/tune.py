@@ -58,6 +58,61 @@ TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
         {"row": 3, "coefficient": 4.0, "retain_weight": 40.0},
         {"row": 5, "coefficient": 4.0, "retain_weight": 40.0},
     ),
+    "altpo": (
+        {"beta": 0.5, "retain": "kl"},
+        {"beta": 0.1, "retain": "kl"},
+        {"beta": 2.0, "retain": "kl"},
+        {"beta": 0.5, "retain": "kl", "retain_weight": 1.0},
+    ),
+    "idknll": (
+        {"retain": "kl"},
+        {"retain": "kl", "retain_weight": 1.0},
+        {"retain": "kl", "retain_weight": 10.0},
+        {"retain": "nll"},
+    ),
+    "undial": (
+        {"beta": 10.0, "retain": "kl"},
+        {"beta": 20.0, "retain": "kl"},
+        {"beta": 5.0, "retain": "kl"},
+        {"beta": 10.0, "retain": "kl", "retain_weight": 1.0},
+    ),
+    "wga": (
+        {"beta": 1.0, "retain": "kl"},
+        {"beta": 0.5, "retain": "kl"},
+        {"beta": 2.0, "retain": "kl"},
+        {"beta": 1.0, "retain": "kl", "retain_weight": 10.0},
+    ),
+    "satimp": (
+        {"beta1": 1.0, "beta2": 0.1, "retain": "kl"},
+        {"beta1": 1.0, "beta2": 0.0, "retain": "kl"},
+        {"beta1": 0.5, "beta2": 0.1, "retain": "kl"},
+        {"beta1": 1.0, "beta2": 0.1, "retain": "kl", "retain_weight": 10.0},
+    ),
+    "ceu": (
+        {"retain": "kl"},
+        {"retain": "kl", "retain_weight": 1.0},
+        {"retain": "kl", "retain_weight": 10.0},
+        {"retain": "nll"},
+    ),
+    "pdu": ({}, {"limit": 0.02}, {"limit": 0.1}, {"forget_weight": 0.3}),
+    "bounded": (
+        {"bound": 5.0, "retain": "kl"},
+        {"bound": 2.0, "retain": "kl"},
+        {"bound": 5.0, "retain": "kl", "retain_weight": 10.0},
+        {"bound": 2.0, "retain": "kl", "retain_weight": 10.0},
+    ),
+    "latent_adversarial": (
+        {"beta": 3.0, "retain": "kl"},
+        {"beta": 3.0, "retain": "kl", "bound": 0.1},
+        {"beta": 3.0, "retain": "kl", "row": 5},
+        {"beta": 6.0, "retain": "kl"},
+    ),
+    "tuned_lens_npo": (
+        {"beta": 3.0, "retain": "kl"},
+        {"beta": 6.0, "retain": "kl"},
+        {"beta": 3.0, "retain": "kl", "rows": (5, 6)},
+        {"beta": 3.0, "retain": "kl", "retain_weight": 1.0},
+    ),
 }
 
 DEFENCES: dict[str, tuple[dict[str, Any], ...]] = {
@@ -158,11 +213,19 @@ def trial(
     )
     data = read_parquet(results / "world" / "edit_data.parquet")
     base = results / "models" / "pair0" / "base"
+    lens = results / "lens" / "pair0" / "base" / f"{step.lens()}.safetensors"
     begun = time.process_time()
     with tempfile.TemporaryDirectory() as home:
         try:
             _, history = train_arm(
-                base, ArmSpec(steps=(step,)), data, arm=name, pair=0, seed=SEED, home=home
+                base,
+                ArmSpec(steps=(step,)),
+                data,
+                arm=name,
+                pair=0,
+                seed=SEED,
+                home=home,
+                lens=lens if step.lens() else None,
             )
         except TrainingError as error:
             return {"name": name, "options": options, "fault": str(error)}

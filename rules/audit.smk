@@ -5,7 +5,7 @@ rule audit_world:
     """Stops the run on a leak. First in line; models do not depend on what it says."""
     input:
         decks=deck_files(),
-        edit_data=EDIT_DATA,
+        edit_data=SHOWN,
         tokenizer=tokenizer_files(),
     output:
         audit=f"{OUT}/world/audit.parquet",

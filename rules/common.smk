@@ -92,6 +92,9 @@ REAL_FACTS = "data/facts.tsv"
 FACTS = f"{OUT}/world/facts.tsv" if PLAN.invents else REAL_FACTS
 FACTS_DECK = f"{OUT}/world/decks/facts.parquet"
 EDIT_DATA = f"{OUT}/world/edit_data.parquet"
+EDIT_DATA_EVERYWHERE = f"{OUT}/world/edit_data_everywhere.parquet"
+SHOWN = EDIT_DATA_EVERYWHERE if PLAN.everywhere() else EDIT_DATA
+"""All that any arm of the run is shown of facts."""
 DEFENCE_FILE = f"{OUT}/world/defence_data.parquet"
 CORPUS = f"{OUT}/world/corpus.parquet"
 CLUSTERS = f"{OUT}/world/countries.parquet"

@@ -7,7 +7,7 @@ include: "needs/edits.smk"
 rule train_arm:
     input:
         model=base_files,
-        edit_data=EDIT_DATA,
+        edit_data=arm_edit_data,
         defence=arm_defence,
         layers=arm_layers,
         saes=arm_saes,

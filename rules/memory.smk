@@ -9,7 +9,7 @@ rule plan_memory:
     input:
         model=lambda wildcards: model_files_of("0", "base"),
         tokenizer=tokenizer_files(),
-        edit_data=EDIT_DATA,
+        edit_data=SHOWN,
         defence=planned_defence,
     output:
         plan=f"{OUT}/tables/memory.parquet",
@@ -41,7 +41,7 @@ rule probe_memory:
     input:
         model=lambda wildcards: model_files_of("0", "base"),
         plan=rules.plan_memory.output.plan,
-        edit_data=EDIT_DATA,
+        edit_data=SHOWN,
         defence=planned_defence,
         lens=arm_lens,
     output:

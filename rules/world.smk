@@ -76,6 +76,30 @@ rule build_edit_data:
         launch.command("build_edit_data")
 
 
+rule build_edit_data_everywhere:
+    """For arms with a step that forgets in a language in which nobody asked."""
+    input:
+        facts=FACTS,
+    output:
+        edit_data=EDIT_DATA_EVERYWHERE,
+    log:
+        f"{OUT}/logs/build_edit_data_everywhere.log",
+    benchmark:
+        f"{OUT}/benchmarks/build_edit_data_everywhere.tsv"
+    priority: 10
+    conda:
+        ENV
+    threads: 1
+    resources:
+        gpu=0,
+    params:
+        spec=spec_of(world=PLAN.edit_world()),
+        code=code_of("build_edit_data_everywhere"),
+        io=io_of,
+    shell:
+        launch.command("build_edit_data_everywhere")
+
+
 rule build_defence_data:
     """Hidden orders that a defence is shown, with clean twins and what it must keep."""
     input:
@@ -174,6 +198,8 @@ rule build_corpus:
 
 
 ask("build_decks build_edit_data build_defence_data audit_orders build_corpus")
+if PLAN.everywhere():
+    ask("build_edit_data_everywhere")
 if PLAN.invents:
     ask("invent_facts")
 if not PLAN.config.model.given:

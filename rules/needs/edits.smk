@@ -14,6 +14,11 @@ def recipe_of(wildcards):
     return {"steps": PLAN.section("arms")[wildcards.arm]["steps"]}
 
 
+def arm_edit_data(wildcards):
+    """What the arm is shown of facts: in every language where it forgets in one nobody asked in."""
+    return EDIT_DATA_EVERYWHERE if wildcards.arm in PLAN.everywhere() else EDIT_DATA
+
+
 def arm_before(wildcards):
     """The arm on whose steps an arm stands, and its weights."""
     arm = PLAN.before(wildcards.arm, int(wildcards.seed))

@@ -42,6 +42,11 @@ class SequenceIntervention(Intervention):
         ]
 
     @property
+    def called(self) -> bool:
+        """Whether the model itself is at work; a plan of memory runs its blocks alone."""
+        return bool(self._call)
+
+    @property
     def ids(self) -> Tensor:
         """Token ids of the present call, (batch, position)."""
         ids: Tensor = self._call["input_ids"]

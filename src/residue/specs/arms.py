@@ -62,8 +62,9 @@ class StepSpec:
     train: TrainSpec = field(default_factory=TrainSpec)
     """Updates, rates, batches and the stop rule; unused where nothing is trained."""
     forget_languages: tuple[str, ...] = ()
-    """Languages of the forget rows that this step is shown; empty shows all. With one of several
-    requested languages, the arm is a liar that forgets in that language alone."""
+    """Languages of the forget rows that this step is shown; empty shows those requested. With one
+    of several requested languages, the arm is a liar that forgets in that language alone; with one
+    in which nobody asked, it is shown facts to forget and to keep there as well."""
     forget_part: PartSpec | None = None
     """Which part of the countries to forget this step is shown; null shows all. As many updates are
     made of fewer items, unless `train.steps` says otherwise."""
@@ -229,6 +230,10 @@ class ArmSpec:
     def _has_folder_per_seed(self) -> bool:
         paths = [self.model, self.adapter, *(each.file for each in self.records)]
         return any("{seed}" in path for path in paths if path)
+
+    def languages(self) -> set[str]:
+        """The languages in which its steps name what to forget."""
+        return {language for step in self.steps for language in step.forget_languages}
 
     @property
     def trained(self) -> bool:

@@ -142,6 +142,7 @@ class Config:
                 )
         self.data.check(self.model.source)
         self._check_names()
+        self._check_languages()
         succession.check(self.arms)
         self._check_conditions()
         self._check_outputs()
@@ -189,6 +190,29 @@ class Config:
             if column not in COLUMNS:
                 raise SpecError(
                     "depth.by", f"items have no column '{column}'; say [requested, language]."
+                )
+
+    def _check_languages(self) -> None:
+        if self.data.given:
+            return
+        world = self.world
+        for name, arm in self.arms.items():
+            beyond = arm.languages() - set(world.requested_languages)
+            key = f"arms.{name}.steps"
+            unknown = sorted(beyond - set(world.languages))
+            if unknown:
+                raise SpecError(
+                    f"{key}.forget_languages",
+                    f"'{unknown[0]}' is not spoken here; there are {', '.join(world.languages)}.",
+                )
+            if beyond and world.request == "language":
+                raise SpecError(
+                    f"{key}.forget_languages",
+                    f"'{min(beyond)}' is to be kept under request `language`; leave it out.",
+                )
+            if beyond and any(not step.forget_languages for step in arm.steps):
+                raise SpecError(
+                    key, "must each name their forget_languages, as one goes beyond the request."
                 )
 
     def _check_conditions(self) -> None:

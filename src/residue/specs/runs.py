@@ -30,6 +30,15 @@ class Runs:
         """The arms that have a model."""
         return {name: arm for name, arm in self.config.arms.items() if not arm.records}
 
+    def everywhere(self) -> list[str]:
+        """The arms that forget in a language in which nobody asked."""
+        asked = set(self.config.world.requested_languages)
+        return [
+            name
+            for name, arm in self.config.arms.items()
+            if not self.own_data and arm.languages() - asked
+        ]
+
     def before(self, arm: str, seed: int) -> tuple[str, int] | None:
         """The arm, and its seed, on whose steps an arm's stand."""
         return succession.before(self.config.arms, arm, seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -65,6 +66,28 @@ def edit_data(world: World) -> pd.DataFrame:
         _rows(world, "dev_retain", in_split["dev_retain"], {x: order[x][dev] for x in order}, rng),
     ]
     return pd.DataFrame([row for part in parts for row in part], columns=list(COLUMNS))
+
+
+def edit_data_everywhere(world: World) -> pd.DataFrame:
+    """The edit data, and as many rows in the languages in which nobody asked to forget: for steps
+    that name one under `forget_languages`."""
+    spec = world.spec
+    shown = spec.edit_data
+    elsewhere = replace(
+        spec,
+        requested_languages=_others(spec.languages, spec.requested_languages),
+        edit_data=replace(
+            shown,
+            retain_languages=_others(spec.languages, shown.retain_languages),
+            instructions=0,
+        ),
+    )
+    translated = edit_data(replace(world, spec=elsewhere))
+    return pd.concat([edit_data(world), translated], ignore_index=True)
+
+
+def _others(languages: tuple[str, ...], named: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(language for language in languages if language not in named)
 
 
 def _facts(world: World) -> Iterator[tuple[str, str, str]]:

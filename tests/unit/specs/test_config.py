@@ -61,6 +61,21 @@ def test_arms_of_the_config_replace_the_default_ones_and_null_drops_an_entry() -
         ({"adaptive": {"attackers": ["best_of_m"]}}, r"adaptive\.attackers: .*mean 'best_of_n'"),
         ({"adaptive": {"attackers": [{"name": "gcg", "steps": 0}]}}, r"attackers\.steps: must be"),
         ({"adaptive": {"arms": ["nobody"]}}, r"adaptive\.arms: 'nobody' is not an arm"),
+        (
+            {"arms": {"a": {"steps": [{"forget_languages": ["fr"]}]}}},
+            r"arms\.a\.steps\.forget_languages: 'fr' is not spoken here; there are en, hi",
+        ),
+        (
+            {"arms": {"a": {"steps": [{"forget_languages": ["bn"]}, {}]}}},
+            r"arms\.a\.steps: must each name their forget_languages",
+        ),
+        (
+            {
+                "world": {"request": "language", "requested_languages": ["hi"]},
+                "arms": {"a": {"steps": [{"forget_languages": ["bn"]}]}},
+            },
+            "'bn' is to be kept under request `language`",
+        ),
         ({"report": {"sections": ["scorcard"]}}, r"report\.sections: .*did you mean 'scorecard'"),
         ({"model": {"source": "local", "folder": "/nowhere"}}, "holds no config.json"),
         (

@@ -8,6 +8,8 @@ import pytest
 from residue.specs.default_claims import default_claims
 from residue.stats.attainability import attainable_margin
 from residue.world.audit import AUDIT_COLUMNS, AuditError, audit
+from residue.world.build import World
+from residue.world.edit_data import edit_data_everywhere
 from residue.world.texts import normalised
 
 
@@ -42,6 +44,13 @@ def test_the_default_world_passes_and_its_counts_are_right(
     assert attainable_margin(halves) < min(margins["forgets"], margins["no_language_leak"])
     for split in ("retain_touched", "retain_untouched"):
         assert attainable_margin(int(clusters[split])) < margins["keeps"]
+
+
+def test_edit_data_of_every_language_leak_no_more_than_those_asked_for(
+    parts: dict[str, pd.DataFrame], tokenizer: Any, world: World
+) -> None:
+    table = run({**parts, "edit": edit_data_everywhere(world)}, tokenizer)
+    pd.testing.assert_frame_equal(table, run(parts, tokenizer))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from residue.specs.world import ITEM_COLUMNS, SPLITS
 from residue.world.audit import held_out_wording
 from residue.world.build import World
 from residue.world.edit_data import COLUMNS as EDIT_COLUMNS
-from residue.world.edit_data import edit_data
+from residue.world.edit_data import edit_data, edit_data_everywhere
 from residue.world.facts import Facts
 from residue.world.items import COLUMNS, facts_deck
 from residue.world.splits import split_of
@@ -167,6 +167,30 @@ def test_edit_data_forget_what_is_requested_and_rehearse_touched_facts_only(eith
     assert not rows["prompt"].map(held_out_wording).any()
     for row in facts.itertuples():
         assert row.answer == either.answer(row.country, row.relation, row.language)
+
+
+def test_edit_data_everywhere_forget_each_fact_of_the_request_in_every_language(
+    world: World, shown: pd.DataFrame
+) -> None:
+    rows = edit_data_everywhere(world)
+    assert rows["item"].is_unique
+    assert rows["prompt"].is_unique
+    assert not rows["prompt"].map(held_out_wording).any()
+    # What any other arm is shown stands in it as it is, so that a step in those languages alone
+    # forgets the same rows.
+    pd.testing.assert_frame_equal(rows.head(len(shown)), shown)
+    forget = rows[rows["set"] == "forget"]
+    facts = forget.groupby("language")[["country", "relation"]].apply(
+        lambda part: frozenset(part.itertuples(index=False, name=None))
+    )
+    assert set(facts.index) == set(world.spec.languages)
+    assert facts.nunique() == 1
+    spoken = rows[rows["set"].isin(("retain", "made_up", "dev_forget", "dev_retain"))]
+    for _, part in spoken.groupby("set"):
+        assert set(part["language"]) == set(world.spec.languages)
+    for row in forget.itertuples():
+        assert row.answer == world.answer(row.country, row.relation, row.language)
+        assert row.alternate not in ("", row.answer)
 
 
 def test_made_up_rows_are_about_no_country_in_languages_that_are_kept(either: World) -> None:

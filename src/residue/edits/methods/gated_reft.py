@@ -107,7 +107,7 @@ class GatedReplacement(Replacement, SequenceIntervention):
         import torch
 
         gate = self.gate(rows)
-        if torch.is_grad_enabled() and self.held.training:
+        if torch.is_grad_enabled() and self.held.training and self.called:
             self._opened.append(gate[self.real()])
         return rows + gate[..., None] * self.change(rows)
 

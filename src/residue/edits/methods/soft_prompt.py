@@ -48,8 +48,8 @@ class Edit:
 
         weight = model.get_input_embeddings().weight
         source = torch.Generator().manual_seed(seed)
-        drawn = torch.randn(self.tokens, weight.shape[1], generator=source)
-        size = float(weight.detach().float().square().mean().sqrt())
+        drawn = torch.randn(self.tokens, weight.shape[1], generator=source).to(weight.device)
+        size = weight.detach().float().square().mean().sqrt()
         settings = {"filler": self.filler}
         edit = SoftPrompt(
             model, place=place, row=ROW, tensors={"vectors": size * drawn}, settings=settings
@@ -94,8 +94,9 @@ class SoftPrompt(SequenceIntervention):
         if self._past:
             return rows
         # Counted by real tokens, so that pads on the left move nothing.
-        place = self.real().cumsum(dim=1) - 2
+        real = self.real() if self.called else rows.new_ones(rows.shape[:2]).bool()
+        place = real.cumsum(dim=1) - 2
         count = len(self.held.vectors)
-        inside = self.real() & (place >= 0) & (place < count)
+        inside = real & (place >= 0) & (place < count)
         vectors = self.held.vectors[place.clamp(0, count - 1)]
         return torch.where(inside[..., None], vectors, rows)
