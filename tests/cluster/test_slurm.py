@@ -120,7 +120,7 @@ def test_a_job_out_of_time_is_named_and_goes_on_with_twice_the_time(
     assert second["limit"] == "2:00"
     cluster.run("scancel", second["id"])
     assert run.process.wait(SECONDS) != 0  # it is started twice, not for ever
-    assert "'TIMEOUT'" in run.said
+    assert "DUE TO TIME LIMIT; give it more runtime" in run.said
     assert len(run.jobs("pretrain_model")) == 2
     assert run.saved()  # so that the next run goes on from there
 
@@ -134,7 +134,8 @@ def test_a_job_out_of_memory_is_named_and_succeeds_with_more(
     assert run.process.wait(SECONDS) == 0, run.said
     first, second = run.jobs("pretrain_model")
     assert (first["state"], second["state"]) == ("FAILED", "COMPLETED")
-    assert "exceeded memory limit" in run.said
+    log = next((run.project / ".snakemake/slurm_logs").rglob(f"{first['id']}.log"))
+    assert "exceeded memory limit" in log.read_text()
     assert (run.project / WEIGHTS).is_file()
 
 

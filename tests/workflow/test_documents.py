@@ -79,7 +79,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in BLOCKS:
         if block.target:
             (folder / block.target).write_text(block.text, encoding="utf-8")
-    empty_model(folder / "results/models/pair0/base")  # some overlays stand on a finished run
+    for role in ("base", "oracle"):  # some overlays stand on the models of a finished run
+        empty_model(folder / "results/models/pair0" / role)
     return folder
 
 

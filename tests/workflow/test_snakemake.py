@@ -16,8 +16,12 @@ pytestmark = pytest.mark.workflow
 
 
 OWN_DATA = ROOT / "tests/unit/world/data"
-ON_THE_DEFAULT = {"defences": "adopt_model", "implanted": "implant_model"}
-"""Overlays that stand on the base of a finished default run, and what they do first."""
+ON_THE_DEFAULT = {
+    "defences": "adopt_model",
+    "forgetting": "adopt_model",
+    "implanted": "implant_model",
+}
+"""Overlays that stand on the models of a finished default run, and what they do first."""
 
 
 def bring_files(project: Path, name: str) -> None:
@@ -70,7 +74,8 @@ def test_every_overlay_plans_a_whole_graph(project: Path) -> None:
             bring_files(project, overlay.stem)
         if overlay.stem in ON_THE_DEFAULT:
             first = ON_THE_DEFAULT[overlay.stem]
-            empty_model(project / "results/models/pair0/base")
+            for role in ("base", "oracle"):
+                empty_model(project / "results/models/pair0" / role)
         rules = {job.rule for job in plan(project, "--configfile", str(overlay)).values()}
         assert {first, "train_arm", "record", "decide_claims", "write_page"} <= rules
         assert not {"pretrain_model", "read_data"} & rules - {first}
