@@ -25,12 +25,21 @@ COLUMNS = {
     "in four bits, less the oracle": ("stays_forgotten", "nf4"),
 }
 """Column → claim and condition."""
+LARGE = 1e4
+"""From here on only the order of magnitude is told."""
 MARKS = {"supported": " ✓", "refuted": " ✗", "inconclusive": ""}
 
 
 def number(row: dict[Any, Any]) -> str:
     """An estimate with its interval."""
-    return f"{row['estimate']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
+    told = [_short(row[name]) for name in ("estimate", "low", "high")]
+    return "none" if told[0] == "none" else f"{told[0]} ({told[1]} to {told[2]})"
+
+
+def _short(value: float) -> str:
+    if pd.isna(value):
+        return "none"
+    return f"{value:.2f}" if abs(value) < LARGE else f"{value:.0e}"
 
 
 def size(row: dict[Any, Any]) -> str:

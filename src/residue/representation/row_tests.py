@@ -37,16 +37,20 @@ Mask = NDArray[np.bool_]
 def groups_of(facts: Facts, items: pd.DataFrame, known: set[str]) -> dict[str, tuple[Mask, Mask]]:
     """Group → (fitted, asked) masks. items: the deck; known: items whose fact the base knows.
 
-    Countries asked are not fitted on, also where a request is for a language and all countries are
-    in both halves.
+    Countries asked are not fitted on. Where a request is for a language, every country has facts to
+    keep and to forget: then of every second one, by a draw, the kept facts are fitted, and of the
+    others the forget facts asked.
     """
     deck = items.set_index("item").loc[list(facts.items)]
     split = deck["split"].to_numpy(str)
     sure = np.array([item in known for item in facts.items], dtype=bool)
     forget = np.isin(split, FORGET) & deck["requested"].to_numpy(bool) & sure
     stranger = split == "never_seen"
-    apart = ~np.isin(facts.clusters, facts.clusters[forget | stranger])
-    fitted = np.isin(split, RETAIN) & sure & apart
+    kept = np.isin(split, RETAIN) & sure
+    both = np.intersect1d(facts.clusters[kept], facts.clusters[forget])
+    dealt = sorted(both, key=lambda country: derive("readout_half", country))[::2]
+    forget &= ~np.isin(facts.clusters, dealt)
+    fitted = kept & ~np.isin(facts.clusters, facts.clusters[forget | stranger])
     return {"forget": (fitted, forget), "never_seen": (fitted, stranger)}
 
 
