@@ -99,9 +99,10 @@ def picture(
     components, share = _components(rows, spec.variance)
     parts = {**design.parts, "R": components}
     rng = np.random.default_rng(derive("tests.graph", str(keys["pair"]), int(keys["row"])))
-    n = len(np.unique(design.countries))
-    drawn = [_draw(design.countries, 1.0, rng)]
-    drawn += [_draw(design.countries, SHARE, rng) for _ in range(spec.resamples)]
+    cells = _cells(design)
+    n = len(cells)
+    drawn = [_draw(cells, 1.0, rng)]
+    drawn += [_draw(cells, SHARE, rng) for _ in range(spec.resamples)]
     common = keys | {
         "resamples": spec.resamples, "components": components.shape[1], "variance": share,
         "alpha": spec.alpha, "n": len(drawn[0]), "n_clusters": n,
@@ -161,11 +162,39 @@ def _mark(graph: Pc, i: int, j: int) -> str:
     return "forward" if forward else "backward" if back else "none"
 
 
-def _draw(countries: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """One item of each of so many countries, clean or attacked alike; item numbers."""
-    names = np.unique(countries)
-    kept = rng.permutation(names)[: max(round(share * len(names)), 1)]
-    return np.array([rng.choice(np.flatnonzero(countries == name)) for name in kept])
+Cells = Mapping[str, Mapping[str, Mapping[bool, list[int]]]]
+"""Item numbers of each country, task of the trusted order, and clean or attacked."""
+
+
+def _cells(design: Design) -> Cells:
+    """Of tasks that a country is asked both clean and attacked."""
+    cells: dict[str, dict[str, dict[bool, list[int]]]] = {}
+    tasks, attacked = design.parts["S"].tolist(), design.parts["I"].tolist()
+    for number, name in enumerate(design.countries.tolist()):
+        states = cells.setdefault(name, {}).setdefault(tasks[number], {})
+        states.setdefault(attacked[number], []).append(number)
+    crossed = {
+        name: {task: states for task, states in held.items() if len(states) == 2}
+        for name, held in cells.items()
+    }
+    return {name: held for name, held in crossed.items() if held}
+
+
+def _draw(cells: Cells, share: float, rng: np.random.Generator) -> np.ndarray:
+    """One item of each of so many countries; item numbers.
+
+    The deck attacks some tasks more often than others. Drawn by task first, then clean or attacked
+    by a fair coin, S and I are independent, as they are in a factorial design.
+    """
+    names = sorted(cells)
+    kept = rng.permutation(len(names))[: max(round(share * len(names)), 1)]
+    drawn = []
+    for number in kept.tolist():
+        tasks = cells[names[number]]
+        states = tasks[sorted(tasks)[rng.integers(len(tasks))]]
+        items = states[sorted(states)[rng.integers(len(states))]]
+        drawn.append(items[rng.integers(len(items))])
+    return np.array(drawn)
 
 
 def _components(rows: Floats, variance: float) -> tuple[Floats, float]:

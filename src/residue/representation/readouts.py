@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from residue.stats.independence import hsic_max_test
 from residue.stats.intervals import Floats
+from residue.stats.joint_tests import hsic_max_test
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -45,7 +45,7 @@ class GraphSpec:
     """Arms beside the base; empty takes the first edited arm."""
     rows: tuple[int, ...] = ()
     """Rows drawn; empty takes the middle one and the last."""
-    resamples: int = 20
+    resamples: int = 200
     """Draws of two thirds of the countries, one item of each, on which the search is repeated for
     edge frequencies."""
     variance: float = 0.9

@@ -183,7 +183,7 @@ def design_of(
         raise ValueError(f"clusters: {len(blocks)} are too few to permute; {FEWEST} are needed.")
     if strata is None:
         return Design("clusters", n, (np.arange(len(blocks)),), blocks)
-    labels = codes_of(strata)
+    labels = _codes(strata, n, "strata")
     if any(np.ptp(labels[block]) for block in blocks):
         raise ValueError("strata: a cluster lies in two strata; strata must hold whole clusters.")
     firsts = labels[[block[0] for block in blocks]]
@@ -191,7 +191,12 @@ def design_of(
 
 
 def _members(labels: ArrayLike, n: int, name: str) -> tuple[Indices, ...]:
-    codes = codes_of(labels)
+    codes = _codes(labels, n, name)
+    return tuple(np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1))
+
+
+def _codes(labels: ArrayLike, n: int, name: str) -> Indices:
+    codes = codes_of(labels, name)
     if len(codes) != n:
         raise ValueError(f"{name} has {len(codes)} labels for {n} observations; give one for each.")
-    return tuple(np.flatnonzero(codes == code) for code in range(int(codes.max()) + 1))
+    return codes

@@ -24,29 +24,34 @@ Test = Callable[[Indices, Indices, Indices], Floats]
 Name = Literal["fisher_z", "chi2", "g2", "kci"]
 
 AT_ONCE = 4096
-"""Matrices inverted at once; memory, not meaning."""
+"""Blocks reduced at once; memory, not meaning."""
+FEWEST = 5
+"""Rows below which no test of this file says anything."""
+DEPENDENT = 1e-10
+"""Variance left of a standardised column given others below which they determine it."""
 
 
 def test_of(data: ArrayLike, name: Name, names: list[str]) -> Test:
     """The named test of the columns of an (n, p) table; `ValueError` names an unusable column."""
-    if name == "fisher_z":
-        return fisher_z(as_sample(data, "data"), names)
+    if name not in ("fisher_z", "chi2", "g2", "kci"):
+        raise ValueError(f"test '{name}' is unknown; there are: fisher_z, chi2, g2, kci.")
+    n = len(np.asarray(data))
+    if n < FEWEST:
+        raise ValueError(f"{n} rows are too few for any test; at least {FEWEST} are needed.")
     if name in ("chi2", "g2"):
         return contingency(np.asarray(data), names, likelihood=name == "g2")
-    if name == "kci":
-        return kci(as_sample(data, "data"))
-    raise ValueError(f"test '{name}' is unknown; there are: fisher_z, chi2, g2, kci.")
+    table = as_sample(data, "data")
+    constant = np.flatnonzero(np.ptp(table, axis=0) == 0.0)
+    if constant.size:
+        raise ValueError(f"column '{names[constant[0]]}' is constant; drop it.")
+    return fisher_z(table, names) if name == "fisher_z" else kci(table)
 
 
 def fisher_z(data: Floats, names: list[str]) -> Test:
-    """Partial correlation r by inverting correlation submatrices; √(n-|S|-3) atanh r is normal."""
+    """Partial correlation r by elimination in correlation blocks; √(n-|S|-3) atanh r is normal."""
     n, p = data.shape
-    constant = np.flatnonzero(np.ptp(data, axis=0) == 0.0)
-    if constant.size:
-        raise ValueError(f"column '{names[constant[0]]}' is constant; drop it.")
     correlation = np.corrcoef(data, rowvar=False).reshape(p, p)
-    for i, j in np.argwhere(np.triu(np.abs(correlation), 1) > 1.0 - 1e-12)[:1]:
-        raise ValueError(f"columns '{names[i]}' and '{names[j]}' are collinear; drop one.")
+    _check_rank(correlation, n, names)
 
     def test(i: Indices, j: Indices, given: Indices) -> Floats:
         size = given.shape[1]
@@ -58,15 +63,31 @@ def fisher_z(data: Floats, names: list[str]) -> Test:
         r = np.empty(len(i))
         for at in range(0, len(i), AT_ONCE):
             part = slice(at, at + AT_ONCE)
-            index = np.concatenate([i[part, None], j[part, None], given[part]], axis=1)
-            r[part] = _partial(correlation[index[:, :, None], index[:, None, :]])
+            index = np.concatenate([i[None, part], j[None, part], given[part].T])
+            r[part] = _partial(correlation[index[:, None], index[None]])
         return _log_p(r, n - size - 3)
 
     return test
 
 
+def _check_rank(correlation: Floats, n: int, names: list[str]) -> None:
+    """`ValueError` naming columns of which one is a sum of the others.
+
+    With no more rows than columns every table is of low rank, and only pairs are looked at.
+    """
+    for i, j in np.argwhere(np.triu(np.abs(correlation), 1) > 1.0 - 1e-12)[:1]:
+        raise ValueError(f"columns '{names[i]}' and '{names[j]}' are collinear; drop one.")
+    if n <= len(names):
+        return
+    values, vectors = np.linalg.eigh(correlation)
+    if values[0] < DEPENDENT * len(names):
+        share = np.abs(vectors[:, 0]) / np.abs(vectors[:, 0]).max()
+        which = ", ".join(f"'{names[k]}'" for k in np.flatnonzero(share > 1e-3))
+        raise ValueError(f"columns {which} are collinear together; drop one of them.")
+
+
 def _log_p(r: Floats, free: int) -> Floats:
-    z = np.sqrt(free) * np.arctanh(np.clip(np.abs(r), 0.0, 1.0 - 1e-15))
+    z = np.sqrt(free) * np.arctanh(np.minimum(np.abs(r), 1.0 - 1e-15))
     log_p: Floats = np.minimum(np.log(2.0) + special.log_ndtr(-z), 0.0)
     return log_p
 
@@ -80,16 +101,19 @@ def _first_order(r: Floats, i: Indices, j: Indices, k: Indices | None) -> Floats
 
 
 def _partial(blocks: Floats) -> Floats:
-    """Correlation of the first two given the rest, (m,), from correlation blocks (m, k, k)."""
-    if blocks.shape[1] == 2:
-        return np.asarray(blocks[:, 0, 1])
-    try:
-        inverse = np.linalg.inv(blocks)
-    except np.linalg.LinAlgError:
-        # A conditioning set that determines one of its own columns: the minimum-norm inverse.
-        inverse = np.linalg.pinv(blocks, hermitian=True)
-    scale = np.sqrt(np.abs(inverse[:, 0, 0] * inverse[:, 1, 1]))
-    return np.asarray(-inverse[:, 0, 1] / np.where(scale > 0.0, scale, 1.0))
+    """Correlation of the first two given the rest, (m,), from correlation blocks (k, k, m).
+
+    The rest is eliminated column by column, without pivots: the blocks are positive definite. A
+    column that those after it determine adds nothing and is passed over; if they determine one of
+    the first two, nothing of it is left to correlate, and r is 0.
+    """
+    for last in range(len(blocks) - 1, 1, -1):
+        pivot, column = blocks[last, last], blocks[last, :last]
+        scaled = column / np.where(pivot > DEPENDENT, pivot, np.inf)
+        blocks = blocks[:last, :last] - scaled[:, None] * column
+    left = np.minimum(blocks[0, 0], blocks[1, 1]) > DEPENDENT
+    scale = np.sqrt(np.where(left, blocks[0, 0] * blocks[1, 1], np.inf))
+    return np.asarray(blocks[0, 1] / scale)
 
 
 def contingency(data: np.ndarray, names: list[str], *, likelihood: bool) -> Test:
@@ -98,15 +122,22 @@ def contingency(data: np.ndarray, names: list[str], *, likelihood: bool) -> Test
     Degrees of freedom: (r-1)(c-1) with only the levels that a stratum holds, summed over strata
     (Agresti 2013, 3.2); without any the p-value is 1.
     """
-    codes = np.stack([codes_of(column) for column in data.T])
+    codes = np.stack(
+        [codes_of(column, f"column '{name}'") for column, name in zip(data.T, names, strict=True)]
+    )
     levels = codes.max(axis=1) + 1
     for place in np.flatnonzero(levels == 1):
         raise ValueError(f"column '{names[place]}' is constant; drop it.")
+    for place in np.flatnonzero(levels == len(data)):
+        raise ValueError(
+            f"column '{names[place]}' has another label in each of the {len(data)} rows, so a "
+            "table of counts says nothing; bin it, or use fisher_z."
+        )
 
     def one(i: int, j: int, given: Indices) -> float:
         stratum = np.zeros(codes.shape[1], dtype=np.int64)
         for column in given:
-            stratum = codes_of(stratum * levels[column] + codes[column])
+            stratum = np.unique(stratum * levels[column] + codes[column], return_inverse=True)[1]
         shape = (int(stratum.max()) + 1, int(levels[i]), int(levels[j]))
         flat = np.ravel_multi_index((stratum, codes[i], codes[j]), shape)
         counts = np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape).astype(float)

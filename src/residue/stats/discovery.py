@@ -3,26 +3,26 @@
 Stable, so that the order of columns plays no part (Colombo and Maathuis 2014), with conditional
 independences asked for in batches. The result is a completed partially directed graph: an arrow is
 in every graph that fits, a line is not decided by the data. It is descriptive; no p-value here
-proves an edge, and `edge_frequencies` says how often one survives resampling.
+proves an edge; `residue.stats.edge_frequencies` says how often one survives resampling.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from residue.stats.conditional_tests import Indices, Name, Test, test_of
+from residue.stats.conditional_tests import Name, Test, test_of
 from residue.stats.orientation import CONSERVATIVE, Collider, oriented
 
 Adjacency = np.ndarray[tuple[int, int], np.dtype[np.int8]]
 Rule = Literal["conservative", "majority", "max_p"]
 Pair = tuple[int, int]
+Set = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Pc:
 
     adjacency: Adjacency
     """(p, p) int8: a[i, j] = 1 with a[j, i] = 0 is i → j, both 1 is an undirected edge."""
-    separating_sets: dict[Pair, tuple[int, ...]]
+    separating_sets: dict[Pair, Set]
     """(i, j), i < j, of each absent edge -> the first set found to separate them."""
     conflicts: tuple[tuple[int, int, int], ...]
     """Colliders (i, k, j) that would turn an arrow of a stronger one round; left out."""
@@ -69,6 +69,9 @@ def pc(
     )
     if len(labels) != table.shape[1]:
         raise ValueError(f"names has {len(labels)} entries for {table.shape[1]} columns.")
+    if len(set(labels)) < len(labels):
+        twice = next(label for label in labels if labels.count(label) > 1)
+        raise ValueError(f"names holds '{twice}' twice; give each column a name of its own.")
     if not 0.0 < alpha < 1.0:
         raise ValueError(f"alpha is {alpha}; choose between 0 and 1.")
     asked = test_of(table, test, list(labels))
@@ -96,10 +99,8 @@ def search(
             f"collider_rule '{collider_rule}' is unknown; there are: conservative, majority, max_p."
         )
     p = len(names)
-    if tiers is not None and len(tiers) != p:
-        raise ValueError(f"tiers has {len(tiers)} numbers for {p} columns; give one for each.")
-    order = np.zeros(p, dtype=np.int64) if tiers is None else np.asarray(tiers)
-    asker = _Asker(test, order)
+    order = np.zeros(p) if tiers is None else _tiers(tiers, p)
+    asker = _Asker(test, order.tolist())
     skeleton, separating = _skeleton(asker, p, np.log(alpha), at_once)
     colliders, ambiguous = _colliders(asker, skeleton, np.log(alpha), collider_rule)
     doubted = set() if collider_rule == "max_p" else ambiguous
@@ -107,70 +108,86 @@ def search(
     return Pc(graph, separating, conflicts, tuple(sorted(ambiguous)), names, asker.asked)
 
 
+def _tiers(tiers: Sequence[int], p: int) -> np.ndarray:
+    if len(tiers) != p:
+        raise ValueError(f"tiers has {len(tiers)} numbers for {p} columns; give one for each.")
+    order = np.asarray(tiers)
+    if order.dtype.kind not in "iuf" or not np.isfinite(order).all():
+        raise ValueError(f"tiers holds {list(tiers)}; give a number for each column.")
+    return order
+
+
 class _Asker:
     """Asks a test in batches and counts; sets of later tiers are not conditioned on."""
 
-    def __init__(self, test: Test, tiers: np.ndarray) -> None:
+    def __init__(self, test: Test, tiers: list[float]) -> None:
         self._test, self._tiers = test, tiers
         self.asked = 0
 
-    def sets(self, adjacent: np.ndarray, i: int, j: int, size: int) -> Indices:
-        """Sets of neighbours of i, then those of j that are not among them, (m, size)."""
+    def sets(self, near: list[list[int]], i: int, j: int, size: int) -> Iterator[Set]:
+        """Sets of neighbours of i, then those of j that are not among them, one by one."""
+        if not size:
+            yield ()
+            return
         latest = max(self._tiers[i], self._tiers[j])
-        usable = self._tiers <= latest
-        usable[[i, j]] = False
-        near_i, near_j = (np.flatnonzero(adjacent[end] & usable) for end in (i, j))
-        first = near_i[_combinations(len(near_i), size)]
-        second = near_j[_combinations(len(near_j), size)]
-        fresh = ~adjacent[i][second].all(axis=1)
-        return np.concatenate([first, second[fresh]])
+        first = [k for k in near[i] if k != j and self._tiers[k] <= latest]
+        second = [k for k in near[j] if k != i and self._tiers[k] <= latest]
+        asked = frozenset(first)
+        yield from itertools.combinations(first, size)
+        yield from (s for s in itertools.combinations(second, size) if not asked.issuperset(s))
 
-    def log_p(self, asked: list[tuple[int, int, Indices]]) -> list[np.ndarray]:
+    def log_p(self, asked: list[tuple[int, int, list[Set]]], size: int) -> list[list[float]]:
         """log p for each (i, j, sets of one size), in the order of the sets."""
         lengths = [len(sets) for _, _, sets in asked]
-        self.asked += sum(lengths)
-        if not sum(lengths):
-            return [np.empty(0) for _ in asked]
+        total = sum(lengths)
+        self.asked += total
+        if not total:
+            return [[] for _ in asked]
         i, j = (np.repeat([pair[end] for pair in asked], lengths) for end in (0, 1))
-        found = self._test(i, j, np.concatenate([sets for _, _, sets in asked]))
-        return np.split(found, np.cumsum(lengths)[:-1])
+        chain = itertools.chain.from_iterable
+        members = chain(chain(sets for _, _, sets in asked))
+        given = np.fromiter(members, np.int64, total * size).reshape(total, size)
+        found = iter(self._test(i, j, given).tolist())
+        return [list(itertools.islice(found, length)) for length in lengths]
 
 
-@cache
-def _combinations(n: int, size: int) -> Indices:
-    """All choices of `size` out of n places, (n over size, size), in lexicographic order."""
-    chosen = list(itertools.combinations(range(n), size))
-    return np.array(chosen, dtype=np.int64).reshape(len(chosen), size)
+def _near(adjacent: np.ndarray) -> list[list[int]]:
+    """Neighbours of each column, rising."""
+    near: list[list[int]] = [[] for _ in adjacent]
+    for i, j in np.argwhere(adjacent).tolist():
+        near[i].append(j)
+    return near
 
 
 def _skeleton(
     asker: _Asker, p: int, threshold: float, at_once: int
-) -> tuple[np.ndarray, dict[Pair, tuple[int, ...]]]:
+) -> tuple[np.ndarray, dict[Pair, Set]]:
     """Edges that no set of neighbours separates; neighbours as they were before each size.
 
-    Sets of an edge are asked for in growing waves: most edges fall early, the true ones need all.
+    Sets of an edge are made and asked for in growing waves: most edges fall early, the true ones
+    need all.
     """
     adjacent = ~np.eye(p, dtype=bool)
-    separating: dict[Pair, tuple[int, ...]] = {}
-    size = 0
-    while size == 0 or adjacent.sum(axis=1).max(initial=0) > size:
-        before = adjacent.copy()
-        edges = np.argwhere(np.triu(before)).tolist()
-        waiting = [(i, j, asker.sets(before, i, j, size)) for i, j in edges]
+    separating: dict[Pair, Set] = {}
+    for size in range(p):
+        near = _near(adjacent)
+        if max(map(len, near)) <= size > 0:
+            break
+        edges = np.argwhere(np.triu(adjacent)).tolist()
+        waiting = [(i, j, asker.sets(near, i, j, size)) for i, j in edges]
         wave = at_once
         while waiting:
-            asked = [(i, j, sets[:wave]) for i, j, sets in waiting]
-            found = asker.log_p(asked)
+            asked = [(i, j, list(itertools.islice(sets, wave))) for i, j, sets in waiting]
+            found = asker.log_p(asked, size)
             left = []
-            for (i, j, sets), log_p in zip(waiting, found, strict=True):
-                apart = np.flatnonzero(log_p > threshold)
-                if apart.size:
-                    separating[i, j] = tuple(sets[apart[0]].tolist())
+            for edge, (i, j, sets), log_p in zip(waiting, asked, found, strict=True):
+                apart = [s for s, each in zip(sets, log_p, strict=True) if each > threshold]
+                if apart:
+                    separating[i, j] = apart[0]
                     adjacent[i, j] = adjacent[j, i] = False
-                elif len(sets) > wave:
-                    left.append((i, j, sets[wave:]))
+                elif len(sets) == wave:
+                    left.append(edge)
             waiting, wave = left, wave * 8
-        size += 1
     return adjacent, separating
 
 
@@ -178,77 +195,43 @@ def _colliders(
     asker: _Asker, adjacent: np.ndarray, threshold: float, rule: Rule
 ) -> tuple[list[Collider], set[tuple[int, int, int]]]:
     """Colliders with the evidence for them, and triples that the rule leaves undecided."""
+    near = _near(adjacent)
     shared = (adjacent.astype(np.int64) @ adjacent) > 0
-    pairs = np.argwhere(np.triu(shared & ~adjacent, 1)).tolist()
-    evidence: dict[Pair, list[tuple[Indices, np.ndarray]]] = {(i, j): [] for i, j in pairs}
-    for size in range(int(adjacent.sum(axis=1).max(initial=0)) + 1):
-        asked = [(i, j, asker.sets(adjacent, i, j, size)) for i, j in pairs]
-        for (i, j, sets), log_p in zip(asked, asker.log_p(asked), strict=True):
-            evidence[i, j].append((sets, log_p))
+    pairs: list[list[int]] = np.argwhere(np.triu(shared & ~adjacent, 1)).tolist()
+    evidence: list[list[tuple[Set, float]]] = [[] for _ in pairs]
+    for size in range(max(map(len, near), default=0) + 1):
+        asked = [(i, j, list(asker.sets(near, i, j, size))) for i, j in pairs]
+        found = asker.log_p(asked, size)
+        for held, (_, _, sets), log_p in zip(evidence, asked, found, strict=True):
+            held.extend(zip(sets, log_p, strict=True))
     colliders: list[Collider] = []
     ambiguous: set[tuple[int, int, int]] = set()
-    for (i, j), found in evidence.items():
-        log_p = np.concatenate([each for _, each in found])
+    for (i, j), held in zip(pairs, evidence, strict=True):
+        strength = max(log_p for _, log_p in held)
         for k in np.flatnonzero(adjacent[i] & adjacent[j]).tolist():
-            holds = np.concatenate([(sets == k).any(axis=1) for sets, _ in found])
-            verdict = _verdict(log_p, holds, threshold, rule)
+            verdict = _verdict([(log_p, k in each) for each, log_p in held], threshold, rule)
             if verdict is None:
                 ambiguous.add((i, k, j))
             elif verdict:
-                colliders.append(Collider(float(log_p.max()), i, k, j))
+                colliders.append(Collider(strength, i, k, j))
     return colliders, ambiguous
 
 
-def _verdict(log_p: np.ndarray, holds: np.ndarray, threshold: float, rule: Rule) -> bool | None:
-    """Whether the middle of a triple is a collider; None where the rule does not say."""
+def _verdict(found: list[tuple[float, bool]], threshold: float, rule: Rule) -> bool | None:
+    """Whether the middle of a triple is a collider; None where the rule does not say.
+
+    found: log p of each set, and whether it holds the middle.
+    """
     if rule == "max_p":
-        inside = float(log_p[holds].max(initial=-np.inf))
-        outside = float(log_p[~holds].max(initial=-np.inf))
+        inside = max((log_p for log_p, holds in found if holds), default=-np.inf)
+        outside = max((log_p for log_p, holds in found if not holds), default=-np.inf)
         # Sets on both sides separate: the larger p is then a matter of noise, and a collider that
         # is not there misleads Meek's rules more than one that is left out.
         return None if min(inside, outside) > threshold else outside > inside
-    separating = log_p > threshold
-    if not separating.any():
+    separating = [holds for log_p, holds in found if log_p > threshold]
+    if not separating:
         return None
-    share = float(holds[separating].mean())
+    share = sum(separating) / len(separating)
     if rule == CONSERVATIVE:
         return None if 0.0 < share < 1.0 else share == 0.0
     return None if share == 0.5 else share < 0.5
-
-
-def edge_frequencies(
-    data: ArrayLike,
-    *,
-    n_bootstrap: int = 200,
-    clusters: ArrayLike | None = None,
-    seed: int = 0,
-    test: Name = "fisher_z",
-    alpha: float = 0.05,
-    collider_rule: Rule = "max_p",
-    tiers: Sequence[int] | None = None,
-) -> np.ndarray:
-    """Share of bootstrap samples with i → j, (p, p); an undirected edge counts in both directions.
-
-    clusters: a label per row; whole clusters are drawn. Samples in which a column is constant are
-    drawn again, at most ten times as many as asked for.
-    """
-    table = np.asarray(data)
-    labels = np.arange(len(table)) if clusters is None else np.asarray(clusters)
-    members = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    random = np.random.default_rng(seed)
-    total = np.zeros((table.shape[1],) * 2)
-    kept = 0
-    for _ in range(10 * n_bootstrap):
-        drawn = random.integers(len(members), size=len(members))
-        sample = table[np.concatenate([members[k] for k in drawn])]
-        if any((column == column[0]).all() for column in sample.T):
-            continue
-        total += pc(
-            sample, test=test, alpha=alpha, collider_rule=collider_rule, tiers=tiers
-        ).adjacency
-        kept += 1
-        if kept == n_bootstrap:
-            return total / kept
-    raise ValueError(
-        "most bootstrap samples hold a constant column; give more rows or drop the rare column."
-    )

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg, special
 
 from residue.stats.independence import CLOSE, HsicResult, hsic_test
-from residue.stats.intervals import Floats
+from residue.stats.intervals import Floats, check_whole
 from residue.stats.kernels import as_sample, centred, rbf
 
 RIDGES = np.logspace(-6, 2, 17)
@@ -43,6 +43,8 @@ def gcm_test(
     of Gaussian multipliers (`n_draws`), (1 + k) / (n_draws + 1). Blind to dependence of which the
     residuals' covariance is 0, e.g. in variances alone. Raises `ValueError` as `as_sample` does.
     """
+    check_whole("n_draws", n_draws, 1)
+    check_whole("seed", seed, 0)
     a, b, given = as_sample(x, "x"), as_sample(y, "y"), as_sample(z, "z")
     n = len(given)
     if not len(a) == len(b) == n:
@@ -54,7 +56,7 @@ def gcm_test(
     products = (r[:, :, None] * s[:, None, :]).reshape(n, -1)
     mean, spread = products.mean(axis=0), products.std(axis=0)
     if not spread.all():
-        raise ValueError("z determines a column of x or y exactly; drop that column.")
+        raise ValueError("a column of x or y is constant, or z determines it exactly; drop it.")
     largest = float(np.abs(np.sqrt(n) * mean / spread).max())
     if products.shape[1] == 1:
         return GcmResult(largest, float(2.0 * special.ndtr(-largest)), n, "normal law")
@@ -134,11 +136,14 @@ def randomisation_test(
     """p-value of a statistic of x where the law of x given all else is known, so exact.
 
     draw: another x by that law; (1 + k) / (n_draws + 1), k the draws that reach the observed value.
+    Raises `ValueError` where the statistic is not finite.
     """
-    if n_draws < 1:
-        raise ValueError(f"n_draws is {n_draws}; ask for at least 1.")
+    check_whole("n_draws", n_draws, 1)
+    check_whole("seed", seed, 0)
     random = np.random.default_rng(seed)
     found = float(statistic(np.asarray(observed)))
     drawn = np.array([float(statistic(draw(random))) for _ in range(n_draws)])
+    if not np.isfinite(drawn).all() or not np.isfinite(found):
+        raise ValueError("the statistic is not finite for x or a draw of it; mend the statistic.")
     spread = float(np.append(drawn, found).std())
     return (1 + int((drawn >= found - CLOSE * spread).sum())) / (n_draws + 1)

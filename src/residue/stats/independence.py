@@ -7,7 +7,6 @@ and its interval (`residue.stats.verdicts`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +15,13 @@ from numpy.typing import ArrayLike
 from scipy import stats as laws
 
 from residue.stats.arrangements import Design, design_of, totals
-from residue.stats.intervals import Floats
+from residue.stats.intervals import Floats, check_whole
 from residue.stats.kci import KciResult, kci_test
 from residue.stats.kernels import centred, gram, u_centred
 from residue.stats.permutation_moments import Moments, moments
+from residue.stats.tails import with_tail
 
-__all__ = ["HsicResult", "KciResult", "MaxTest", "hsic_max_test", "hsic_test", "kci_test"]
+__all__ = ["HsicResult", "KciResult", "hsic_test", "kci_test"]
 
 CLOSE = 1e-5
 """Statistics closer than this many standard deviations tie: arrangements that only exchange equal
@@ -70,19 +70,26 @@ def hsic_test(
     null: ``moments`` fits Pearson III to the exact mean, variance and skewness of the permutation
     law, for the free, pair and cluster designs; for strata, and clusters in which both sides vary,
     no closed form is used: up to 50,000 arrangements are enumerated, more are sampled, and `method`
-    says so. Pearson III is known to be off where the law is far from a gamma's shape: few
-    observations (its p is then coarse: below about n = 20 ask for ``permutation``), delta kernels
-    of rare labels, and tails beyond 1e-5. ``permutation``: (1 + k) / (n_permutations + 1).
-    ``gamma``: the two-moment law of Gretton et al. 2008, for screening; free design only.
-    Raises `ValueError` on NaN, a constant sample, unequal lengths, too few observations.
+    says so. Pearson III is known to be off in the tail of one-dimensional samples: p below 0.01 is
+    mended from 150 units on (`residue.stats.tails`), and below that many may be 0.6 of the true one
+    at 1e-4, as benchmarks/tails.md shows; with few observations, where its p is coarse (below about
+    n = 20 ask for ``permutation``) though never below one over the number of arrangements; with
+    delta kernels of rare labels; and beyond 1e-4. ``permutation``: indices of one Gram
+    matrix, (1 + k) / (n_permutations + 1). ``gamma``: the two-moment law of Gretton et al. 2008,
+    for screening; free design only.
+    An rbf sample of which most pairs coincide has the mean for m. A statistic that no arrangement
+    changes has p = 1, and `method` says so. Raises `ValueError` on NaN, missing labels, a constant
+    sample, labels that all differ, unequal lengths, too few observations.
     """
-    kernels = (kernel, kernel) if isinstance(kernel, str) else kernel
+    kernels = pair_of(kernel)
     if estimator not in ("unbiased", "biased"):
         raise ValueError(f"estimator '{estimator}' is unknown; there are: unbiased, biased.")
     if null not in ("moments", "permutation", "gamma"):
         raise ValueError(f"null '{null}' is unknown; there are: moments, permutation, gamma.")
+    check_whole("n_permutations", n_permutations, 1)
+    check_whole("seed", seed, 0)
     gram_x, gram_y = gram(x, kernels[0], "x"), gram(y, kernels[1], "y")
-    n = _same_length(gram_x, gram_y)
+    n = same_length(gram_x, gram_y)
     design = design_of(n, strata=strata, pairs=pairs, clusters=clusters)
     unbiased = estimator == "unbiased"
     centre, scale = (u_centred, n * (n - 3)) if unbiased else (centred, n * n)
@@ -94,9 +101,12 @@ def hsic_test(
         p, law, method = _gamma(gram_x, gram_y, observed, unbiased)
     elif null == "moments" and (law_of := design.closed_form(a, b)) is not None:
         law, method = law_of, f"Pearson III on exact moments, {design.name}"
-        p = pearson3_upper(observed, law)
+        p = max(_by_moments(a, b, observed, law, design), 1.0 / design.n_arrangements)
     else:
-        p, law, method = _permuted(a, b, observed, design, n_permutations, seed)
+        every = null == "moments" and design.n_arrangements <= design.ENUMERATED
+        p, law, method = _permuted(a, b, observed, design, 0 if every else n_permutations, seed)
+    if law.variance == 0.0:
+        p, method = 1.0, f"{method}; no arrangement changes the statistic"
     # Without clusters the unbiased sides are the U-centred matrices already.
     plain = (a, b) if unbiased and not design.blocks else (u_centred(gram_x), u_centred(gram_y))
     return HsicResult(
@@ -119,67 +129,25 @@ def pearson3_upper(observed: float, law: Moments) -> float:
     return float(laws.pearson3.sf(z, law.skewness))
 
 
-@dataclass(frozen=True)
-class MaxTest:
-    """Several samples against one y under shared permutations."""
-
-    statistics: Floats
-    p_values: Floats
-    """Of each alone, by permutation."""
-    adjusted: Floats
-    """Single-step max-T (Westfall and Young 1993): the chance under the null that the largest
-    standardised statistic reaches this one; holds over all samples together."""
-
-
-def hsic_max_test(
-    xs: Sequence[ArrayLike],
-    y: ArrayLike,
-    *,
-    kernel: str | tuple[str, str] = "rbf",
-    n_permutations: int = 999,
-    strata: ArrayLike | None = None,
-    pairs: ArrayLike | None = None,
-    clusters: ArrayLike | None = None,
-    seed: int = 0,
-) -> MaxTest:
-    """Unbiased HSIC of many samples (rows, layers) with one y; one permutation serves them all.
-
-    Memory holds one Gram matrix per sample. Designs as in `hsic_test`.
-    """
-    kernels = (kernel, kernel) if isinstance(kernel, str) else kernel
-    gram_y = gram(y, kernels[1], "y")
-    sides = [gram(x, kernels[0], f"xs[{number}]") for number, x in enumerate(xs)]
-    n = [_same_length(side, gram_y) for side in sides][0]
-    design = design_of(n, strata=strata, pairs=pairs, clusters=clusters)
-    stack = [design.sides(side, gram_y, u_centred) for side in sides]
-    observed = np.array([np.vdot(a, b) for a, b in stack])
-    # Equal seeds give equal arrangements, so the joint null law is that of one permutation of y.
-    drawn = np.stack([totals(a, b, design.draws(n_permutations, seed)) for a, b in stack], axis=1)
-    every = np.concatenate([observed[None], drawn])
-    spread = every.std(axis=0, ddof=1)
-    spread[spread == 0.0] = 1.0
-    z = (every - every.mean(axis=0)) / spread
-    largest = z.max(axis=1)
-    alone = (1 + (z[1:] >= z[0] - CLOSE).sum(axis=0)) / (len(drawn) + 1)
-    joint = (1 + (largest[1:, None] >= z[0][None, :] - CLOSE).sum(axis=0)) / (len(drawn) + 1)
-    return MaxTest(observed / (n * (n - 3)), alone, joint)
+def _by_moments(a: Floats, b: Floats, observed: float, law: Moments, design: Design) -> float:
+    p = pearson3_upper(observed, law)
+    if design.kind == "pairs" or law.variance == 0.0:
+        return p
+    return with_tail(p, a, b, (observed - law.mean) / math.sqrt(law.variance))
 
 
 def _permuted(
     a: Floats, b: Floats, observed: float, design: Design, n_permutations: int, seed: int
 ) -> tuple[float, Moments, str]:
-    """p-value and null moments by every arrangement where they are few, else by a sample."""
-    every = design.n_arrangements <= design.ENUMERATED and design.kind != "free"
-    if every:
-        drawn = totals(a, b, design.all())
-        method = f"all {len(drawn)} arrangements, {design.name}"
-    else:
-        if n_permutations < 1:
-            raise ValueError(f"n_permutations is {n_permutations}; ask for at least 1.")
+    """p-value and null moments by a sample of arrangements, or by every one where 0 are drawn."""
+    if n_permutations:
         drawn = totals(a, b, design.draws(n_permutations, seed))
         method = f"{n_permutations} permutations, {design.name}"
+    else:
+        drawn = totals(a, b, design.all())
+        method = f"all {len(drawn)} arrangements, {design.name}"
     reached = int((drawn >= observed - CLOSE * drawn.std()).sum())
-    p = reached / len(drawn) if every else (1 + reached) / (len(drawn) + 1)
+    p = (1 + reached) / (len(drawn) + 1) if n_permutations else reached / len(drawn)
     mean = float(drawn.mean())
     off = drawn - mean
     law = moments(mean, float((off**2).mean()), float((off**3).mean()))
@@ -206,10 +174,17 @@ def _effect(a: Floats, b: Floats) -> float:
     return float(np.vdot(a, b)) / math.sqrt(own) if own > 0.0 else 0.0
 
 
-def _same_length(gram_x: Floats, gram_y: Floats) -> int:
+def pair_of(kernel: str | tuple[str, str]) -> tuple[str, str]:
+    """The kernels of x and y, from one name for both or a pair."""
+    pair = (kernel, kernel) if isinstance(kernel, str) else kernel
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise ValueError(f"kernel is {kernel!r}; give one name, or a pair for x and y.")
+    return pair[0], pair[1]
+
+
+def same_length(gram_x: Floats, gram_y: Floats) -> int:
+    """The common number of observations; `ValueError` where they differ."""
     n = len(gram_x)
     if n != len(gram_y):
         raise ValueError(f"x has {n} rows and y has {len(gram_y)}; both need one row per item.")
-    if n < 6:
-        raise ValueError(f"{n} observations are too few for a test; at least 6 are needed.")
     return n

@@ -30,6 +30,12 @@ class Interval:
     df: float | None = None
 
 
+def check_whole(name: str, value: int, least: int) -> None:
+    """Raises ValueError unless `value` is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} is {value!r}; give a whole number of at least {least}.")
+
+
 def check_level(level: float) -> float:
     """Return the tail on one side, (1 - level) / 2.
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from scipy import linalg
 from scipy import stats as laws
 
-from residue.stats.intervals import Floats
+from residue.stats.intervals import Floats, check_whole
 from residue.stats.kernels import as_sample, centred, median_square, squared_distances
 
 RIDGE = 1e-3
@@ -61,6 +61,8 @@ def kci_test(
     more than 1,000 rows, whose median distance is taken over 1,000 drawn rows.
     Raises `ValueError` on NaN, lengths that differ, all-constant samples, fewer than 20 rows.
     """
+    _check_width(width)
+    check_whole("seed", seed, 0)
     sides = {"x": as_sample(x, "x"), "y": as_sample(y, "y")}
     if z is not None:
         sides["z"] = as_sample(z, "z")
@@ -76,21 +78,17 @@ def kci_test(
         a, b = (
             centred(_kernel(scaled[s], _sigma(sides[s], width, seed, empirical, s))) for s in "xy"
         )
-        mean = float(np.trace(a) * np.trace(b) / n)
-        variance = 2.0 * float(np.vdot(a, a) * np.vdot(b, b)) / n**2
-        return _result(float(np.vdot(a, b)), mean, variance, n, width)
+        return _plain(a, b, f"width {_said(width)}")
     given = scaled["z"]
     empirical = (1.2, 0.7, 0.4)
     d = given.shape[1]
     joint = np.concatenate([scaled["x"], 0.5 * given], axis=1)
-    inverse = _residual_maker(centred(_kernel(given, _sigma(given, width, seed, empirical, "z"))))
+    kz = centred(_kernel(given, _sigma(given, width, seed, empirical, "z")))
     a, b = (
-        _residuals(inverse, centred(_kernel(side, _sigma(side, width, seed, empirical, name, d))))
+        centred(_kernel(side, _sigma(side, width, seed, empirical, name, d)))
         for name, side in (("x", joint), ("y", scaled["y"]))
     )
-    product = a * b
-    mean, variance = float(np.trace(product)), 2.0 * float(np.vdot(product, product))
-    return _result(float(product.sum()), mean, variance, n, width)
+    return _conditional(a, b, kz, f"width {_said(width)}")
 
 
 def kci_of_grams(kx: Floats, ky: Floats, kz: Floats | None = None) -> KciResult:
@@ -106,23 +104,58 @@ def kci_of_grams(kx: Floats, ky: Floats, kz: Floats | None = None) -> KciResult:
     if n < FEWEST:
         raise ValueError(f"{n} observations are too few for KCI; {FEWEST} are needed.")
     if kz is None:
-        a, b = centred(kx), centred(ky)
-        mean = float(np.trace(a) * np.trace(b) / n)
-        variance = 2.0 * float(np.vdot(a, a) * np.vdot(b, b)) / n**2
-        return _result(float(np.vdot(a, b)), mean, variance, n, "as given")
-    inverse = _residual_maker(centred(kz))
-    a, b = (_residuals(inverse, centred(k)) for k in (kx * kz, ky))
-    product = a * b
-    mean, variance = float(np.trace(product)), 2.0 * float(np.vdot(product, product))
-    return _result(float(product.sum()), mean, variance, n, "as given")
+        return _plain(centred(kx), centred(ky), "kernels as given")
+    return _conditional(centred(kx * kz), centred(ky), centred(kz), "kernels as given")
 
 
-def _result(
-    statistic: float, mean: float, variance: float, n: int, width: Width | str
-) -> KciResult:
+def _plain(a: Floats, b: Floats, kernels: str) -> KciResult:
+    n = len(a)
+    mean = float(np.trace(a) * np.trace(b) / n)
+    variance = 2.0 * float(np.vdot(a, a) * np.vdot(b, b)) / n**2
+    return _result(float(np.vdot(a, b)), mean, variance, n, kernels)
+
+
+def _conditional(a: Floats, b: Floats, kz: Floats, kernels: str) -> KciResult:
+    """The statistic of R A R and R B R, which are made as lower triangles."""
+    kz[np.diag_indices(len(kz))] += RIDGE
+    factor = linalg.cholesky(kz.T, lower=True, overwrite_a=True, check_finite=False)
+    inverse, _ = linalg.lapack.dtrtri(factor, lower=1)
+    product = _residuals(a, factor, inverse) * _residuals(b, factor, inverse)
+    diagonal = np.diag(product)
+    mean = float(diagonal.sum())
+    variance = 2.0 * (2.0 * float(np.vdot(product, product)) - float(diagonal @ diagonal))
+    return _result(2.0 * float(product.sum()) - mean, mean, variance, len(a), kernels)
+
+
+def _residuals(k: Floats, factor: Floats, inverse: Floats) -> Floats:
+    """The lower triangle of R K R, R = ε (L Lᵀ)⁻¹, for half the work of two products.
+
+    LAPACK's reductions of symmetric eigenproblems: M = L⁻¹ K L⁻ᵀ, then L⁻ᵀ M L⁻¹.
+    """
+    # Kᵀ is K, in the order of memory that LAPACK takes without a copy.
+    inner, _ = linalg.lapack.dsygst(k.T, factor, itype=1, lower=1, overwrite_a=1)
+    outer, _ = linalg.lapack.dsygst(inner, inverse, itype=2, lower=1, overwrite_a=1)
+    lower: Floats = RIDGE**2 * np.tril(outer)
+    return lower
+
+
+def _result(statistic: float, mean: float, variance: float, n: int, kernels: str) -> KciResult:
+    if not variance > 0.0 or not mean > 0.0:
+        raise ValueError(
+            "the kernels leave nothing that varies; give another width, or drop what z determines."
+        )
     p = float(laws.gamma.sf(statistic, mean**2 / variance, scale=variance / mean))
-    said = width if isinstance(width, str) else f"{width:g}"
-    return KciResult(statistic, p, mean, variance, n, f"gamma of two moments, width {said}")
+    return KciResult(statistic, p, mean, variance, n, f"gamma of two moments, {kernels}")
+
+
+def _check_width(width: Width) -> None:
+    number = isinstance(width, int | float | np.number) and not isinstance(width, bool)
+    if not (width in ("median", "empirical") or (number and 0.0 < float(width) < math.inf)):
+        raise ValueError(f"width {width!r} is unknown; give median, empirical or a number above 0.")
+
+
+def _said(width: Width) -> str:
+    return width if isinstance(width, str) else f"{width:g}"
 
 
 def _standard(side: Floats, name: str) -> Floats:
@@ -158,23 +191,4 @@ def _sigma(
     if width == "empirical":
         by_n = empirical[0] if n < 200 else empirical[1] if n < 1200 else empirical[2]
         return by_n * math.sqrt(d or side.shape[1])
-    if isinstance(width, str) or not width > 0.0:
-        raise ValueError(f"width {width!r} is unknown; give median, empirical or a number above 0.")
     return float(width)
-
-
-def _residual_maker(kz: Floats) -> Floats:
-    """ε (K_z + ε I)⁻¹ through a Cholesky factor; the ridge keeps the matrix positive definite."""
-    kz[np.diag_indices(len(kz))] += RIDGE
-    factor = linalg.cholesky(kz, lower=True, overwrite_a=True, check_finite=False)
-    inverse, info = linalg.lapack.dpotri(factor, lower=1, overwrite_c=True)
-    if info:
-        raise ValueError("z: its kernel matrix cannot be inverted; drop repeated columns of z.")
-    lower = np.tril(inverse, -1)
-    full: Floats = RIDGE * (lower + lower.T + np.diag(np.diag(inverse)))
-    return full
-
-
-def _residuals(r: Floats, k: Floats) -> Floats:
-    result: Floats = r @ k @ r
-    return result

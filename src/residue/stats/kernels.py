@@ -10,16 +10,30 @@ from numpy.typing import ArrayLike
 from residue.stats.intervals import Floats
 
 KERNELS = ("rbf", "delta")
+FEWEST = 6
+"""Observations of a test; below, the unbiased statistic has next to no arrangements."""
+LARGEST = 1e150
+"""Beyond, or below its inverse, squares of differences leave the range of floating point."""
 
 
 def as_sample(values: ArrayLike, name: str) -> Floats:
     """Observations as a finite (n, d) float array; (n,) becomes (n, 1).
 
-    Raises `ValueError` naming the argument on other shapes, text, NaN or infinity.
+    Raises `ValueError` naming the argument on other shapes, text, NaN, infinity, masked entries
+    and numbers out of the range of `LARGEST`.
     """
-    array = np.asarray(values)
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked entries; drop those rows.")
+    try:
+        array = np.asarray(values)
+        if array.dtype.kind == "O":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} is not a table of numbers; give (n,) or (n, d).") from None
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} holds {array.dtype} values; give numbers, or kernel='delta'.")
+        raise ValueError(
+            f"{name} holds {array.dtype} values; give numbers, and labels to a test of labels."
+        )
     array = np.asarray(array, dtype=np.float64)
     if array.ndim == 1:
         array = array[:, None]
@@ -28,6 +42,12 @@ def as_sample(values: ArrayLike, name: str) -> Floats:
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if bad.size:
         raise ValueError(f"{name} is not finite in {bad.size} rows, the first is row {bad[0]}.")
+    if array.size and (
+        np.abs(array).max() > LARGEST or 0.0 < np.ptp(array, axis=0).max() < 1.0 / LARGEST
+    ):
+        raise ValueError(
+            f"{name} spans more than {LARGEST:g} or less than its inverse; give another unit."
+        )
     return array
 
 
@@ -48,19 +68,19 @@ def squared_distances(x: Floats) -> Floats:
 def median_square(distances: Floats, name: str = "the sample") -> float:
     """Median squared distance over pairs i < j; the usual bandwidth of an rbf kernel.
 
-    Raises `ValueError` where more than half of the pairs coincide, so that it would be 0.
+    Where more than half of the pairs coincide it would be 0, and the mean takes its place. Raises
+    `ValueError` where all do.
     """
     n = distances.shape[0]
     # Strided views of the upper triangle, row by row, need no index arrays of n² integers.
     upper = np.concatenate([distances[i, i + 1 :] for i in range(n - 1)])
-    median = float(np.median(upper))
-    if median <= 0.0:
-        constant = not upper.any()
-        raise ValueError(
-            f"{name} {'is constant' if constant else 'mostly repeats one value'}: its median "
-            "distance is 0 and sets no bandwidth; use kernel='delta' for labels, or drop it."
-        )
-    return median
+    median = float(np.median(upper, overwrite_input=True))
+    if median > 0.0:
+        return median
+    mean = float(upper.mean())
+    if mean <= 0.0:
+        raise ValueError(f"{name} is constant; a constant is independent of everything: drop it.")
+    return mean
 
 
 def rbf(x: Floats, name: str = "the sample", *, scale: float = 1.0) -> Floats:
@@ -72,31 +92,67 @@ def rbf(x: Floats, name: str = "the sample", *, scale: float = 1.0) -> Floats:
 
 
 def delta(labels: ArrayLike, name: str = "the sample") -> Floats:
-    """1 where two labels are the same, else 0; (n,) or (n, d) labels of any type."""
-    array = np.asarray(labels)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"{name} holds labels that are not finite; drop or name them.")
-    codes = codes_of(array)
+    """1 where two labels are the same, else 0; (n,) or (n, d) labels of any type.
+
+    Raises `ValueError` where labels are missing, all the same, or each stands once: then no two
+    observations are alike, and the kernel knows nothing.
+    """
+    codes = codes_of(labels, name)
+    kinds = int(codes.max()) + 1
+    if kinds == 1:
+        raise ValueError(f"{name} is constant: one label for all {len(codes)} rows; drop it.")
+    if kinds == len(codes):
+        raise ValueError(
+            f"{name} has another label in each of the {kinds} rows, so that no two are alike; use "
+            "kernel='rbf' for numbers."
+        )
     gram: Floats = (codes[:, None] == codes[None, :]).astype(np.float64)
-    if gram.all():
-        raise ValueError(f"{name} is constant: one label for all {len(codes)} rows.")
     return gram
 
 
-def codes_of(labels: ArrayLike) -> np.ndarray[Any, np.dtype[np.int64]]:
-    """Labels as 0, 1, … in sorted order; lines of a matrix are one label each."""
-    array = np.asarray(labels)
+def codes_of(labels: ArrayLike, name: str = "labels") -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Labels as 0, 1, …, in sorted order where they can be sorted, else in that of appearance.
+
+    Lines of a matrix are one label each. Raises `ValueError` on None, NaN and masked entries.
+    """
+    try:
+        array = np.asarray(labels)
+    except ValueError:
+        raise ValueError(f"{name} is ragged; give one label per observation.") from None
+    if not array.size or array.ndim > 2 or not array.ndim:
+        raise ValueError(f"{name} has shape {array.shape}; give one label per observation.")
+    # NaN, and NaT too, differ from themselves.
+    none = array.dtype.kind == "O" and any(label is None for label in array.reshape(-1))
+    if none or np.not_equal(array, array).any() or np.ma.is_masked(labels):
+        raise ValueError(f"{name} holds missing labels; drop those rows or name them.")
+    if array.dtype.kind == "O":
+        lines = array.tolist() if array.ndim == 1 else [tuple(line) for line in array.tolist()]
+        seen: dict[Any, int] = {}
+        return np.array([seen.setdefault(line, len(seen)) for line in lines], dtype=np.int64)
     axis = None if array.ndim == 1 else 0
     return np.unique(array, axis=axis, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def gram(values: ArrayLike, kernel: str, name: str) -> Floats:
-    """The Gram matrix of a sample under a kernel of `KERNELS`."""
+    """The Gram matrix of a sample under a kernel of `KERNELS`.
+
+    Raises `ValueError` below `FEWEST` observations, and as `as_sample` and `delta` do.
+    """
+    if kernel not in KERNELS:
+        raise ValueError(f"kernel {kernel!r} is unknown; there are: {', '.join(KERNELS)}.")
     if kernel == "rbf":
-        return rbf(as_sample(values, name), name)
-    if kernel == "delta":
-        return delta(values, name)
-    raise ValueError(f"kernel '{kernel}' is unknown; there are: {', '.join(KERNELS)}.")
+        sample = as_sample(values, name)
+        check_enough(len(sample))
+        return rbf(sample, name)
+    codes = codes_of(values, name)
+    check_enough(len(codes))
+    return delta(codes, name)
+
+
+def check_enough(n: int) -> None:
+    """Raises `ValueError` below `FEWEST` observations."""
+    if n < FEWEST:
+        raise ValueError(f"{n} observations are too few for a test; at least {FEWEST} are needed.")
 
 
 def centred(k: Floats) -> Floats:

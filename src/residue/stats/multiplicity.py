@@ -1,7 +1,7 @@
 """Many tests at once: adjusted p-values by Holm, Benjamini-Hochberg and Benjamini-Yekutieli.
 
-Public, for p-values of your own. The scorecard needs none of it: a claim on several slices must
-hold in each (`residue.report.claims`), and claims are read one by one.
+For the tests inside the models (`tables/tests.parquet`) and for p-values of your own. The scorecard
+needs none of it: a claim on several slices must hold in each (`residue.report.claims`).
 """
 
 from __future__ import annotations

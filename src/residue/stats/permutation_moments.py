@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+from scipy.linalg import blas
 
 from residue.stats.intervals import Floats
 
@@ -107,19 +108,21 @@ THIRD = (
 
 def _sums(a: Floats) -> tuple[Floats, Floats]:
     """The sums named by `SECOND` and `THIRD`, in their order."""
-    diagonal, squares = np.diag(a), a * a
-    trace, loops, norm = diagonal.sum(), (diagonal**2).sum(), squares.sum()
+    diagonal, norms = np.diag(a), np.einsum("ij,ij->i", a, a)
+    trace, loops, norm = diagonal.sum(), (diagonal**2).sum(), norms.sum()
+    # A² is symmetric: BLAS makes one of its triangles for half the work, the other stays 0.
+    triangle = blas.dsyrk(1.0, a.T)
     second = np.array([loops, trace**2, norm])
     third = np.array(
         [
             (diagonal**3).sum(),
             loops * trace,
-            diagonal @ squares.sum(axis=1),
-            (squares * a).sum(),
+            diagonal @ norms,
+            float(np.einsum("ij,ij,ij->", a, a, a)),
             diagonal @ a @ diagonal,
             trace**3,
             trace * norm,
-            float(np.vdot(a @ a, a)),
+            2.0 * float(np.vdot(triangle.T, a)) - float(norms @ diagonal),
         ]
     )
     return second, third

@@ -55,6 +55,29 @@ def test_causes_of_the_row_and_of_the_outcome_are_joined_to_them() -> None:
     assert {line["components"] for line in lines} == {2}
 
 
+def test_what_is_attacked_more_often_is_not_joined_to_the_attack() -> None:
+    """Task 1 has three attacked items to one clean, task 0 one to one; a third is never attacked in
+    some countries. Drawn item by item, S and I would be dependent."""
+    items = deck()
+    more = items[(items["family"] != "none") & (items["task"] == "1")]
+    more = pd.concat([more.assign(item=more["item"] + mark) for mark in ("a", "b")])
+    clean = items[items["family"] == "none"].iloc[:60]
+    alone = clean.assign(item=clean["item"] + "c", task="2")
+    some = items[(items["family"] != "none")].iloc[60:]
+    some = some.assign(item=some["item"] + "d", task="2")
+    items = pd.concat([items, more, alone, some], ignore_index=True)
+    rows = np.random.default_rng(3).normal(size=(len(items), 2))
+    said = pd.DataFrame({"item": items["item"], "text": "yes"})
+    lines = picture(
+        design_of(items, said), list(items["item"]), rows, GraphSpec(resamples=30, alpha=0.01),
+        keys={"arm": "x", "pair": 0, "seed": 0, "row": 1},
+    )  # fmt: skip
+    (joined,) = [line for line in lines if (line["source"], line["target"]) == ("S", "I")]
+    assert joined["found"] == "none"
+    assert joined["adjacent"] < 0.2
+    assert joined["n_clusters"] == N
+
+
 def test_a_row_that_shows_the_order_is_told_and_one_of_noise_is_not(tmp_path: Path) -> None:
     items = deck()
     rng = np.random.default_rng(2)

@@ -73,5 +73,18 @@ def test_randomisation_p_is_the_share_of_the_law_that_reaches_it() -> None:
 
 def test_exact_prediction_is_named() -> None:
     z = np.random.default_rng(4).normal(size=(30, 1))
-    with pytest.raises(ValueError, match="determines a column"):
+    with pytest.raises(ValueError, match="z determines it"):
         gcm_test(z * 0, z, z)
+
+
+def test_a_statistic_that_is_not_finite_has_no_p() -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        randomisation_test(lambda _: float("nan"), [1.0], lambda random: random.normal(size=1))
+
+
+def test_bad_options_are_named() -> None:
+    x, y, z = np.random.default_rng(5).normal(size=(3, 30))
+    with pytest.raises(ValueError, match="n_draws is 0"):
+        gcm_test(x, y, z, n_draws=0)
+    with pytest.raises(ValueError, match="size is 1"):
+        local_permutation_test(x, y, z, size=1)

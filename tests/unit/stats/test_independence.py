@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from residue.stats.independence import HsicResult, hsic_max_test, hsic_test
+from residue.stats.independence import HsicResult, hsic_test
+from residue.stats.joint_tests import hsic_max_test
 from residue.stats.kernels import centred, gram, rbf, u_centred
 
 Array = np.ndarray
@@ -213,10 +215,26 @@ def test_max_test_shares_permutations_and_adjusts() -> None:
     [
         ([1.0, 2, np.nan, 4, 5, 6], range(6), {}, "row 2"),
         ([1.0] * 6, range(6), {}, "constant"),
-        (range(6), range(5), {}, "6 rows and y has 5"),
+        (range(7), range(6), {}, "7 rows and y has 6"),
         (range(5), range(5), {}, "too few"),
         (range(6), ["a"] * 6, {"kernel": ("rbf", "delta")}, "constant"),
         (range(6), list("aabbcc"), {}, "give numbers"),
+        ([1.0, 2, np.inf, 4, 5, 6], range(6), {}, "x is not finite in 1 rows"),
+        ([1e200, 2, 3, 4, 5, 6], range(6), {}, "another unit"),
+        ([[1.0, 2], [3]], range(6), {}, "not a table of numbers"),
+        ([], [], {}, "0 observations are too few"),
+        (range(6), list("abcdef"), {"kernel": ("rbf", "delta")}, "no two are alike"),
+        (range(6), ["a", "b", None] * 2, {"kernel": ("rbf", "delta")}, "y holds missing labels"),
+        (range(6), [0.0, 1.0, np.nan] * 2, {"kernel": ("rbf", "delta")}, "missing labels"),
+        (range(6), range(6), {"pairs": [np.nan, np.nan, 1, 1, 2, 2]}, "pairs holds missing"),
+        (range(6), range(6), {"pairs": [0, 0, 1, 1]}, "4 labels for 6"),
+        (range(6), range(6), {"pairs": [0, 0, 1, 1, 2, 2], "strata": [0] * 6}, "excludes strata"),
+        (range(6), range(6), {"clusters": [0, 0, 1, 2, 3, 4], "strata": [0, 1] * 3}, "two strata"),
+        (range(6), range(6), {"kernel": ("rbf",)}, "give one name, or a pair"),
+        (range(6), range(6), {"estimator": "u"}, "estimator 'u' is unknown"),
+        (range(6), range(6), {"null": "bootstrap"}, "null 'bootstrap' is unknown"),
+        (range(6), range(6), {"null": "permutation", "n_permutations": 0}, "at least 1"),
+        (range(6), range(6), {"null": "permutation", "seed": None}, "seed is None"),
         (range(6), range(6), {"pairs": [0, 0, 1, 1, 1, 2]}, "each must stand twice"),
         (range(6), range(6), {"clusters": [0, 0, 0, 1, 1, 1]}, "too few to permute"),
         (range(6), range(6), {"clusters": [0, 0, 1, 2, 3, 4]}, "unequal size"),
@@ -228,3 +246,74 @@ def test_max_test_shares_permutations_and_adjusts() -> None:
 def test_bad_input_is_named(x: object, y: object, options: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
         hsic_test(list(x), list(y), **options)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "design",
+    [{}, {"pairs": [0, 0, 1, 1, 2, 2, 3, 3]}, {"strata": [0] * 4 + [1] * 4},
+     {"clusters": [0, 0, 1, 1, 2, 2, 3, 3]}],
+)  # fmt: skip
+def test_permutations_that_are_asked_for_are_drawn_in_every_design(design: dict) -> None:
+    x, y = np.random.default_rng(10).normal(size=(2, 8))
+    found = hsic_test(x, y, null="permutation", n_permutations=99, seed=1, **design)
+    assert found.p_value * 100 == pytest.approx(round(found.p_value * 100))
+    assert found.p_value >= 0.01
+    assert "99 permutations" in found.method
+    again = hsic_test(x, y, null="permutation", n_permutations=99, seed=1, **design)
+    assert again == found
+
+
+def test_p_is_never_below_one_over_the_number_of_arrangements() -> None:
+    """A fitted law knows no least p; four clusters have 24 arrangements all the same."""
+    y = np.repeat([0.0, 1.0, 10.0, 30.0], 3)
+    x = y + 1e-3 * np.random.default_rng(11).normal(size=12)
+    clusters = np.repeat(np.arange(4), 3)
+    assert hsic_test(x, y, clusters=clusters).p_value >= 1 / 24
+    pairs = np.repeat(np.arange(4), 2)
+    label = np.tile([0, 1], 4)
+    found = hsic_test(label + 0.01 * x[:8], label, kernel=("rbf", "delta"), pairs=pairs)
+    assert found.p_value >= 1 / 16
+
+
+@pytest.mark.parametrize("null", ["moments", "permutation"])
+def test_what_no_arrangement_changes_is_not_tested_and_says_so(null: str) -> None:
+    x, y = np.random.default_rng(12).normal(size=(2, 8))
+    for y_, design in (
+        (y, {"strata": np.arange(8)}),
+        (np.repeat(y[:4], 2), {"pairs": np.repeat(np.arange(4), 2)}),
+    ):
+        found = hsic_test(x, y_, null=null, **design)  # type: ignore[call-overload]
+        assert (found.p_value, found.null_variance) == (1.0, 0.0)
+        assert "no arrangement changes the statistic" in found.method
+
+
+def test_a_sample_that_mostly_repeats_one_value_has_the_mean_for_its_bandwidth() -> None:
+    x = np.zeros((20, 1))
+    x[:3, 0] = [1.0, 2.0, 4.0]
+    distances = (x - x.T) ** 2
+    mean = distances[np.triu_indices(20, 1)].mean()
+    assert np.median(distances) == 0.0
+    np.testing.assert_allclose(rbf(x), np.exp(-distances / mean))
+
+
+@pytest.mark.parametrize("null", ["moments", "permutation"])
+def test_memory_is_a_few_matrices(null: str) -> None:
+    n = 400
+    x, y = np.random.default_rng(14).normal(size=(2, n, 32))
+    tracemalloc.start()
+    hsic_test(x, y, null=null, n_permutations=20)  # type: ignore[arg-type]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 9 * n * n * 8
+
+
+def test_labels_of_any_type_and_any_name_give_one_test() -> None:
+    random = np.random.default_rng(13)
+    x, code = random.normal(size=(30, 2)), random.integers(0, 3, size=30)
+    one = hsic_test(x, code, kernel=("rbf", "delta"))
+    for names in (["b", "c", "a"], [1.5, -2.0, 0.0], ["a", 1, (2, "x")]):
+        labels = np.empty(30, dtype=object)
+        labels[:] = [names[k] for k in code]
+        assert hsic_test(x, labels, kernel=("rbf", "delta")) == one
+    lines = np.stack([code == 0, code == 1], axis=1)
+    assert hsic_test(x, lines, kernel=("rbf", "delta")) == one
