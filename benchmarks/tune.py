@@ -102,9 +102,9 @@ TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
         {"bound": 2.0, "retain": "kl", "retain_weight": 10.0},
     ),
     "latent_adversarial": (
-        {"retain": "kl", "bound": 0.3},
+        {"retain": "kl", "retain_weight": 2.5, "bound": 0.3},
+        {"retain": "kl", "retain_weight": 2.5},
         {"retain": "kl"},
-        {"retain": "kl", "retain_weight": 10.0},
         {"retain": "kl", "retain_weight": 25.0},
     ),
     "tuned_lens_npo": (

@@ -19,6 +19,7 @@ from residue.specs.patching import METRICS as OF_PATCHING
 from residue.specs.report import PAGE_SECTIONS
 from residue.specs.tests import METRICS as OF_TESTS
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 launch.prepare(workflow.basedir)
 STARTED = time()
@@ -27,6 +28,8 @@ try:
     PLAN: Plan = read_config(config)
 except SpecError as error:
     raise WorkflowError(shown(f"config: {error}")) from None
+for note in PLAN.notes:
+    logger.warning(shown(note))
 OUT = PLAN.config.out
 if PLAN.config.model.offline:
     launch.go_offline()

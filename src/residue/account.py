@@ -42,6 +42,18 @@ _FAILED = re.compile(
 )
 """How Snakemake reports a failed job in its own log."""
 
+_SUBMITTED = re.compile(
+    r"has been submitted with SLURM jobid (?P<number>\d+) \(log: (?P<log>\S+)\)"
+)
+"""How Snakemake's plugin for Slurm says where a job's own log lies; it deletes those of jobs that
+succeed."""
+
+_ENDED = re.compile(r"^slurmstepd\S*: error: (?P<said>.*)$", re.MULTILINE)
+"""What Slurm writes into the log of a job that it ends."""
+
+_MORE = {"TIME LIMIT": "runtime", "memory limit": "mem_mb"}
+"""Words of Slurm, and the resource of a rule that was too small."""
+
 
 def manifests_in(out: Path) -> list[Path]:
     """The manifests of one run, sorted."""
@@ -98,6 +110,14 @@ def of_failure(logs: Iterable[Path]) -> str:
     """From Snakemake's logs: each failed job's last lines, then the sentences that say why."""
     text = "\n".join(log.read_text("utf-8", "replace") for log in logs if log.is_file())
     shown, reasons = [], []
+    for submitted in _SUBMITTED.finditer(text):
+        path = Path(submitted["log"])
+        own = path.read_text("utf-8", "replace") if path.is_file() else ""
+        ended = _ENDED.search(own)
+        if ended is None:
+            text += own  # the job failed by itself, and says so as it does without Slurm
+        else:
+            reasons += [_ended_by_slurm(path, submitted["number"], ended["said"]), f"  log: {path}"]
     for job in _FAILED.finditer(text):
         path = Path(job["log"])
         lines = _lines(path)
@@ -108,6 +128,13 @@ def of_failure(logs: Iterable[Path]) -> str:
     return "\n".join(
         [*shown, "---", *reasons, "Finished files are kept: mend it, then start again."]
     )
+
+
+def _ended_by_slurm(log: Path, number: str, said: str) -> str:
+    rule = next((part[5:] for part in log.parts if part.startswith("rule_")), "a job")
+    too_small = next((name for words, name in _MORE.items() if words in said), None)
+    mend = f"; give it more {too_small} under set-resources of the profile" if too_small else ""
+    return f"ERROR {rule}: Slurm ended its job {number}: {shown(said.strip('* '))}{mend}."
 
 
 def _lines(path: Path) -> list[str]:

@@ -71,3 +71,34 @@ def test_a_run_that_stopped_without_a_failed_job_points_to_snakemakes_message(
     tmp_path: Path,
 ) -> None:
     assert "Snakemake's message" in account.of_failure([tmp_path / "missing.log"])
+
+
+def test_what_slurm_ended_is_told_apart_from_what_failed_there(tmp_path: Path) -> None:
+    """The logs' wording is that of Slurm 22.05 and version 2.8.0 of the plugin."""
+    said = {
+        "rule_record/7.log": "slurmstepd-vm: error: *** JOB 7 ON vm CANCELLED AT 2026-11-21T21:48"
+        " DUE TO TIME LIMIT ***\nCommand 'python x/workflow_scripts/record.py --spec {} > "
+        "own.log 2>&1' returned non-zero exit status 143.\n",
+        "rule_record/8.log": "slurmstepd-vm: error: StepId=8.0 exceeded memory limit (6 > 2), "
+        "being killed\n",
+        "rule_measure/9.log": "Command 'python x/workflow_scripts/measure.py --spec {} > "
+        f"{tmp_path}/measure.log 2>&1' returned non-zero exit status 1.\n",
+    }
+    (tmp_path / "measure.log").write_text("ERROR measure: the deck is empty.\n")
+    lines = []
+    for name, text in said.items():
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        lines.append(f"Job 1 has been submitted with SLURM jobid {file.stem} (log: {file}).")
+    lines.append(f"Job 2 has been submitted with SLURM jobid 3 (log: {tmp_path}/gone/3.log).")
+    (tmp_path / "snakemake.log").write_text("\n".join(lines))
+    told = account.of_failure([tmp_path / "snakemake.log"]).splitlines()
+    errors = [line for line in told if line.startswith("ERROR") and "deck" not in line]
+    assert [line.split(";")[1] for line in errors] == [
+        " give it more runtime under set-resources of the profile.",
+        " give it more mem_mb under set-resources of the profile.",
+    ]
+    assert "JOB 7 ON vm CANCELLED" in errors[0]
+    assert told.count("ERROR measure: the deck is empty.") == 2  # its log's end, then the reason
+    assert not [line for line in told if "own.log" in line or "gone" in line]

@@ -203,3 +203,32 @@ def test_changes_go_by_name_and_by_key() -> None:
 def _file(folder: Path, line: dict[str, object]) -> Path:
     (folder / "odd.jsonl").write_text(json.dumps(line) + "\n")
     return folder / "odd.jsonl"
+
+
+PLAN = ("--sequences", "4", "--length", "64", "--base", "full", "--keep", "--moments", "32")
+
+
+def planned_total(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> float:
+    """What `residue plan` says one update takes in all, GiB, and that it does not fit."""
+    with pytest.raises(SystemExit, match="1"):
+        cli.main(["plan", "--model", str(folder), *words, "--limit", "0.01"])
+    _, head, line, *_ = capsys.readouterr().out.splitlines()
+    row = dict(zip(re.split(r" {2,}", head.strip()), re.split(r" {2,}", line.strip()), strict=True))
+    assert row["verdict"] == "too large"
+    return float(row["total"])
+
+
+def test_what_the_plan_says_to_mend_takes_less(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = {"model_type": "llama", "hidden_size": 1024, "intermediate_size": 2048,
+            "num_hidden_layers": 2, "num_attention_heads": 8, "vocab_size": 8192}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(keys))
+    before = planned_total(capsys, tmp_path, *PLAN)
+    for mended in (
+        (*PLAN, "--base", "nf4"), [word for word in PLAN if word != "--keep"],
+        (*PLAN, "--moments", "8"), (*PLAN, "--sequences", "2"), (*PLAN, "--length", "32"),
+    ):  # fmt: skip
+        assert planned_total(capsys, tmp_path, *mended) < before
+    with pytest.raises(SystemExit, match="holds no config.json"):
+        cli.main(["plan", "--model", str(tmp_path / "none")])

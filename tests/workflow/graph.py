@@ -37,6 +37,13 @@ def copy_project(to: Path) -> Path:
     return to
 
 
+def empty_model(folder: Path) -> None:
+    """The files of a model, with nothing in them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in ("config.json", "model.safetensors", "tokenizer.json"):
+        (folder / file).write_text("{}")
+
+
 def run_job(project: Path, command: str) -> subprocess.CompletedProcess[str]:
     """Run a job's own command, as a dry run with `-p` prints it, outside Snakemake and its log."""
     folders = [str(Path(sys.executable).parent), os.environ["PATH"]]

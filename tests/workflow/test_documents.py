@@ -46,7 +46,7 @@ from tests.workflow.documents import (
     paths,
     tool_of,
 )
-from tests.workflow.graph import ROOT, copy_project, plan
+from tests.workflow.graph import ROOT, copy_project, empty_model, plan
 
 pytestmark = pytest.mark.workflow
 
@@ -79,6 +79,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for block in BLOCKS:
         if block.target:
             (folder / block.target).write_text(block.text, encoding="utf-8")
+    for role in ("base", "oracle"):  # some overlays stand on the models of a finished run
+        empty_model(folder / "results/models/pair0" / role)
     return folder
 
 

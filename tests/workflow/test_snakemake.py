@@ -10,12 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.graph import ROOT, copy_project, plan, snakemake
+from tests.workflow.graph import ROOT, copy_project, empty_model, plan, snakemake
 
 pytestmark = pytest.mark.workflow
 
 
 OWN_DATA = ROOT / "tests/unit/world/data"
+ON_THE_DEFAULT = {
+    "defences": "adopt_model",
+    "forgetting": "adopt_model",
+    "implanted": "implant_model",
+}
+"""Overlays that stand on the models of a finished default run, and what they do first."""
 
 
 def bring_files(project: Path, name: str) -> None:
@@ -23,13 +29,6 @@ def bring_files(project: Path, name: str) -> None:
     shutil.copytree(OWN_DATA / name, project / "corpora" / name)
     for model in ("model", "oracle"):
         empty_model(project / "corpora" / name / model)
-
-
-def empty_model(folder: Path) -> None:
-    """The files of a model, with nothing in them."""
-    folder.mkdir(parents=True)
-    for file in ("config.json", "model.safetensors", "tokenizer.json"):
-        (folder / file).write_text("{}")
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +72,10 @@ def test_every_overlay_plans_a_whole_graph(project: Path) -> None:
         if (OWN_DATA / overlay.stem).is_dir():
             first = "read_data"
             bring_files(project, overlay.stem)
-        if overlay.stem == "defences":  # stands on the base of a finished default run
-            first = "adopt_model"
-            empty_model(project / "results/models/pair0/base")
+        if overlay.stem in ON_THE_DEFAULT:
+            first = ON_THE_DEFAULT[overlay.stem]
+            for role in ("base", "oracle"):
+                empty_model(project / "results/models/pair0" / role)
         rules = {job.rule for job in plan(project, "--configfile", str(overlay)).values()}
         assert {first, "train_arm", "record", "decide_claims", "write_page"} <= rules
         assert not {"pretrain_model", "read_data"} & rules - {first}

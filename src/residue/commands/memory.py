@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,6 +50,10 @@ def main(chosen: argparse.Namespace) -> int:
 
 
 def _of_model(chosen: argparse.Namespace) -> int:
+    if not (chosen.model / "config.json").is_file():
+        sys.exit(f"{shown(chosen.model)} holds no config.json; name the folder of a saved model")
+    import pandas as pd
+
     from residue.edits import planning
     from residue.edits.methods.lora import Edit
     from residue.models import memory
@@ -72,10 +75,28 @@ def _of_model(chosen: argparse.Namespace) -> int:
         recompute=not chosen.keep,
         moments=chosen.moments,
     )
-    parts = {name: round(getattr(plan, name) / memory.GIB, 3) for name in planning.PARTS}
-    said = memory.verdict(plan, chosen.limit * memory.GIB)
-    print(json.dumps({**parts, "total": round(plan.total / memory.GIB, 3), "verdict": said}))
+    limit = chosen.limit * memory.GIB
+    said = memory.verdict(plan, limit)
+    parts = {name: getattr(plan, name) / memory.GIB for name in planning.PARTS}
+    row = {"rule": "one update", "arm": "lora", "step": 1, "at_once": chosen.sequences, **parts}
+    row |= {"total": plan.total / memory.GIB, "limit": chosen.limit}
+    row |= {"share": plan.total / limit, "verdict": said}
+    print("GiB:", planning.as_text(pd.DataFrame([row])), sep="\n")
+    if said == "too large":
+        print(f"to make it fit: {', '.join(_mends(chosen))}", file=sys.stderr)
     return int(said == "too large")
+
+
+def _mends(chosen: argparse.Namespace) -> list[str]:
+    """What would take less, of the options as they were chosen."""
+    told = {
+        "--base nf4": chosen.base == "full",
+        "no --keep": chosen.keep,
+        "--moments 8": chosen.moments == 32,
+        "fewer --sequences": chosen.sequences > 1,
+        "a smaller --length": chosen.length > 1,
+    }
+    return [mend for mend, there in told.items() if there] + ["a smaller model"]
 
 
 def shown_lines(text: str) -> str:

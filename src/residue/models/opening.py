@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 
 
 class DeviceError(RuntimeError):
-    """A model that lies where it cannot be worked with; the message says where and the mend."""
+    """A device that is not there, or a model that lies where it cannot be worked with; the message
+    says which and the mend."""
 
 
 def open_model(
@@ -30,6 +31,7 @@ def open_model(
 
     load: number format, four bits or not, attention and layout; None takes the defaults.
     """
+    _require(device)
     spec = load or LoadSpec()
     dtype, note = chosen_dtype(spec.dtype, stored_dtype(read_config(folder)), device)
     if note:
@@ -45,6 +47,17 @@ def open_model(
         setattr(model.config, OWN, layout)
     require_one_device(model)
     return model, tokenizer
+
+
+def _require(device: str) -> None:
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    if not there.get(device, True):
+        raise DeviceError(
+            f"this job was given {device}, and torch {torch.__version__} finds none on this "
+            "machine; set compute.device: auto or cpu, or install a torch that was built for it"
+        )
 
 
 def stored_dtype(config: dict[str, Any]) -> str:

@@ -145,7 +145,6 @@ class Config:
         self._check_languages()
         succession.check(self.arms)
         self._check_conditions()
-        self._check_four_bits()
         self._check_outputs()
         for arm in self.compute.probe:
             if arm not in self.arms:
@@ -232,19 +231,6 @@ class Config:
                 fault = spec.built().fault(self._removable(arm))
                 if fault:
                     raise SpecError(f"{where}.arms", f"the arm '{arm}' {fault}; leave it out.")
-
-    def _check_four_bits(self) -> None:
-        """What changes or writes whole weights cannot be asked of a model in four bits."""
-        if self.model.load.weights == "full":
-            return
-        mend = "needs whole weights; leave it out, or set model.load.weights: full."
-        for name, spec in self.conditions.items():
-            if getattr(spec.built(), "WHOLE", False):
-                raise SpecError(f"conditions.{name}", f"the attack '{spec.attack['name']}' {mend}")
-        for name, arm in self.arms.items():
-            for step in arm.steps:
-                if getattr(step.built_edit(), "WHOLE", False):
-                    raise SpecError(f"arms.{name}", f"the edit '{step.edit['name']}' {mend}")
 
     def _removable(self, arm: str) -> list[bool]:
         """Which steps of an arm can be taken off by whoever holds its files."""

@@ -16,6 +16,7 @@ from residue.specs.config import SCORED, Config
 from residue.specs.default_arms import own_arms
 from residue.specs.default_claims import guide_margins, own_claims
 from residue.specs.fields import SpecError, listed, load, plain
+from residue.specs.four_bits import fitted
 from residue.specs.lens import DECODERS
 from residue.specs.measures import METRICS, OF_QUOTES, KnownSpec
 from residue.specs.report import PAGE_SECTIONS
@@ -25,6 +26,9 @@ from residue.specs.runs import Runs
 @dataclass(frozen=True)
 class Plan(Runs):
     """The runs of a config, and of the config the smallest part that each kind of job reads."""
+
+    notes: tuple[str, ...] = ()
+    """What of the default was left out, and why, for whoever started the run."""
 
     def section(self, name: str) -> Any:
         """A section as JSON values, all defaults written out."""
@@ -41,7 +45,9 @@ class Plan(Runs):
     def items_world(self) -> dict[str, Any]:
         """What the decks depend on: of the documents only which languages are mixed."""
         world = self._world_without("edit_data", "vocabulary", "curriculum", "documents")
-        return world | {"documents": {"mixed_pairs": list(self.config.world.documents.mixed_pairs)}}
+        pairs = list(self.config.world.documents.mixed_pairs)
+        share = {} if pairs else {"mixed_share": 0.0}  # the default share needs a pair
+        return world | {"documents": {"mixed_pairs": pairs, **share}}
 
     def edit_world(self) -> dict[str, Any]:
         """What the edit data depend on: neither decks nor tokenizer nor curriculum."""
@@ -172,7 +178,8 @@ def read_config(data: Mapping[str, Any]) -> Plan:
         # One wording each: nothing but the scored answer itself could say what the base knew.
         known = KnownSpec(least=0)
         config = replace(config, measures=replace(config.measures, known=known))
-    plan = Plan(config)
+    config, notes = fitted(config)
+    plan = Plan(config, notes)
     for deck, metrics in plan.config.measures.metrics.items():
         for metric in metrics:
             _known(METRICS, metric, f"measures.metrics.{deck}")

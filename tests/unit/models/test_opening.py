@@ -28,6 +28,25 @@ def test_a_format_that_a_device_lacks_is_replaced_and_said() -> None:
         assert "float32" in note
 
 
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_there_is_named_before_any_file_is_read(
+    device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"torch.{device}.is_available", lambda: False)
+    with pytest.raises(DeviceError, match=rf"{device}.*finds none.*compute\.device: auto or cpu"):
+        open_model("nowhere", device=device)
+
+
+def test_ways_to_compute_attention_agree(mistral: Path) -> None:
+    """The plain formula and the fused one round differently and compute the same."""
+    ids, logits = torch.arange(3, 33)[None], []
+    for way in ("eager", "sdpa"):
+        model, _ = open_model(mistral, load=LoadSpec(attention=way, layout=LayoutSpec()))
+        assert model.config._attn_implementation == way
+        logits.append(model(ids).logits.detach())
+    torch.testing.assert_close(*logits, atol=1e-5, rtol=1e-5)
+
+
 def test_a_model_on_several_devices_is_refused_by_name(models: dict[str, Any]) -> None:
     model = models["llama"]
     require_one_device(model)

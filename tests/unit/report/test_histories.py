@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import types
 from pathlib import Path
@@ -76,8 +77,34 @@ def test_wandb_stays_offline(out: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_real_tensorboard_reads_it_back(out: Path) -> None:
     pytest.importorskip("tensorboard", reason="needs tensorboard, which nothing else uses")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
 
     export(out, out / "to", "tensorboard")
     read = EventAccumulator(str(out / "to/npo-pair0-seed1"))
     read.Reload()
-    assert set(read.Tags()["tensors"] or read.Tags()["scalars"]) == {"loss", "dev"}
+    assert {
+        (each.step, name, float(make_ndarray(each.tensor_proto)))
+        for name in read.Tags()["tensors"]
+        for each in read.Tensors(name)
+    } == WANTED
+
+
+def test_the_real_wandb_keeps_it_on_disk(out: Path) -> None:
+    pytest.importorskip("wandb", reason="needs wandb, which nothing else uses")
+    import wandb
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    export(out, out / "to", "wandb")
+    wandb.teardown()  # as at the end of the process: what its service still holds is written
+    (file,) = (out / "to").rglob("run-*.wandb")
+    got, data, place = set(), file.read_bytes(), 7
+    assert len(data) < 1 << 15  # one block of its log, where no record is divided
+    while place + 7 < len(data):  # checksum, length, kind; then the record
+        end = place + 7 + int.from_bytes(data[place + 4 : place + 6], "little")
+        record = Record()
+        record.ParseFromString(data[place + 7 : end])
+        line = {item.key or item.nested_key[0]: json.loads(item.value_json)
+                for item in record.history.item}  # fmt: skip
+        got |= {(line["_step"], name, value) for name, value in line.items() if name[0] != "_"}
+        place = end
+    assert got == WANTED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +97,45 @@ def test_a_local_model_is_one_checkpoint(tmp_path: Any) -> None:
         read_config({"model": model, "pairs": 2})
 
 
+@pytest.fixture
+def packed(tmp_path: Path) -> dict[str, Any]:
+    """The default run of a given model in four bits."""
+    (tmp_path / "config.json").write_text("{}")
+    return {"model": {"source": "local", "folder": str(tmp_path), "load": {"weights": "nf4"}}}
+
+
+def test_of_a_model_in_four_bits_the_default_asks_what_can_be_done(packed: dict[str, Any]) -> None:
+    """Neither rounding anew nor whole new weights, and whoever starts the run is told of both."""
+    plan, whole = read_config(packed), read_config({})
+    assert set(whole.config.arms) - set(plan.config.arms) == {"destroyed"}
+    assert set(whole.config.conditions) - set(plan.config.conditions) == {"nf4"}
+    assert plan.config.estimands["attacked_vs_oracle"].conditions == ("relearn_other_60",)
+    assert ["'nf4' is left out" in note or "'destroyed'" in note for note in plan.notes] == [
+        True
+    ] * 2
+    assert whole.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"conditions": {"int8": {"attack": {"name": "quantise", "kind": "int8"}}}},
+         r"conditions\.int8: the attack 'quantise' needs whole weights; leave it out, or set"),
+        ({"arms": {"f": {"steps": [{"edit": "full", "objective": "npo"}]}}}, r"arms\.f: the edit"),
+        ({"arms": {"f": {"model": "{folder}"}}}, r"arms\.f\.model: a whole edited model needs"),
+        ({"arms": {"destroyed": {"steps": [{"edit": "destroy", "objective": None}]}}}, "none is"),
+    ],
+)  # fmt: skip
+def test_what_a_config_names_itself_is_not_left_out_of_it(
+    named: dict[str, Any], message: str, packed: dict[str, Any]
+) -> None:
+    for arm in named.get("arms", {}).values():
+        if "model" in arm:
+            arm["model"] = packed["model"]["folder"]
+    with pytest.raises(SpecError, match=message):
+        read_config(packed | named)
+
+
 @pytest.mark.parametrize("name", ["items_world", "edit_world", "text_world", "tokenizer_world"])
 def test_every_slice_is_a_world_of_its_own(name: str) -> None:
     """A job loads its slice as a whole section: what it does not read stands at its default."""
@@ -104,6 +144,7 @@ def test_every_slice_is_a_world_of_its_own(name: str) -> None:
          "edit_data": {"retain_languages": ["ur"]}},
         {"languages": ["en", "hi"], "documents": {"language_weights": {"en": 1, "hi": 1}}},
         {"relations": ["continent"], "curriculum": {"first": 3}},
+        {"documents": {"mixed_share": 0, "mixed_pairs": []}},
     )  # fmt: skip
     for world in worlds:
         slice_ = getattr(read_config({"world": world}), name)()

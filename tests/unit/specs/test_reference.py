@@ -147,13 +147,14 @@ def test_a_typing_mistake_in_any_key_is_refused(path: Path) -> None:
 
 
 NAMED = ("arms", "claims", "conditions", "estimands")
+FREE = (("batch",), ("language_weights",))
+"""Sections whose keys are names of roles or languages."""
 
 
 def key_paths(data: Any, here: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if isinstance(data, dict):
         for key, value in data.items():
-            roles = here[-1:] in (("batch",), ("apart",))  # checked by name, in no schema
-            free = roles or here[:1] == ("arms",) and not here[1:]
+            free = here[-1:] in FREE or here == ("arms",)
             if not free:
                 yield (*here, key)
             yield from key_paths(value, (*here, key))
