@@ -147,7 +147,7 @@ def test_a_typing_mistake_in_any_key_is_refused(path: Path) -> None:
 
 
 NAMED = ("arms", "claims", "conditions", "estimands")
-FREE = (("batch",), ("language_weights",))
+FREE = (("apart",), ("batch",), ("language_weights",))
 """Sections whose keys are names of roles or languages."""
 
 
