@@ -104,8 +104,8 @@ TRIALS: dict[str, tuple[dict[str, Any], ...]] = {
     "latent_adversarial": (
         {"retain": "kl", "retain_weight": 2.5, "bound": 0.3},
         {"retain": "kl", "retain_weight": 2.5},
+        {"retain": "kl", "retain_weight": 10.0},
         {"retain": "kl"},
-        {"retain": "kl", "retain_weight": 25.0},
     ),
     "tuned_lens_npo": (
         {"beta": 3.0, "retain": "kl"},

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Objective(Forgets):
     """Preference of the alternate over the forget answer, plus a term for the retain items."""
 
-    beta: float = 0.5
+    beta: float = 0.1
     """How soon the push lets go: once the alternate has gained a few nats / β on the answer."""
 
     ABOVE_ZERO: ClassVar[tuple[str, ...]] = ("beta",)

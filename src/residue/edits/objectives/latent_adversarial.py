@@ -28,7 +28,7 @@ CERTAIN = 1e-6
 class Objective(Forgets):
     """Away from answers under the worst bend of a row, plus a term that holds the retain items."""
 
-    retain_weight: float = 10.0
+    retain_weight: float = 25.0
     """Share of the retain term: a push that is largest where an answer is certain wants more of it
     than others do."""
     row: int = 3
