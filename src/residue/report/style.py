@@ -101,7 +101,7 @@ figure svg.plot{max-width:33rem}
 figure svg *{stroke-linejoin:round;stroke-linecap:butt}
 figcaption{margin-top:.5rem}
 /* A shade at the right edge says that there is more; it moves away at the end of the way. */
-.scroll{overflow-x:auto;margin:.8rem 0 1.4rem;background:
+.scroll{position:relative;overflow-x:auto;margin:.8rem 0 1.4rem;background:
 linear-gradient(to left,var(--paper) 50%,transparent) right/2.5rem 100% no-repeat local,
 linear-gradient(to left,var(--line),transparent) right/1.1rem 100% no-repeat scroll}
 .scroll>table>*>tr>th:first-child{position:sticky;left:0;background:var(--paper)}

@@ -6,11 +6,13 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from hostile_text import HOSTILE, MARKUP, STORABLE, acting, any_text, storable
 from hypothesis import given, settings
@@ -237,3 +239,14 @@ def test_the_visit_would_see_a_script_a_request_and_a_complaint(tmp_path: Path) 
     guarded = Visit(body.replace("<head>", f"<head>{policy}"), tmp_path / "guarded")
     assert guarded.hosts == set()
     assert guarded.console
+
+
+@needs_chromium
+def test_a_wide_scorecard_scrolls_by_itself_and_not_the_page(tmp_path: Path) -> None:
+    """Words for screen readers lie outside the flow, and pushed the page as wide as its table."""
+    page = hostile_page("npo")
+    many = pd.concat([page.claims.assign(claim=f"claim_{n}") for n in range(30)])
+    html = POLICY.sub("", build(replace(page, claims=many), ReportSpec()), count=1)
+    measure = "const e = document.documentElement; document.title = e.scrollWidth - e.clientWidth"
+    visit = Visit(html.replace("</body>", f"<script>{measure}</script></body>"), tmp_path)
+    assert "<title>0</title>" in visit.document
