@@ -75,7 +75,7 @@ def _of(
     for row in records(mine):
         gain = gains.get(row["arm"], np.empty(0))
         across = np.asarray(row["seed_values"], dtype=np.float64)
-        if len(gain) and len(across) != len(gain) and len(across) % len(gain) == 0:
+        if len(across) > len(gain) > 0 and len(across) % len(gain) == 0:
             across = across.reshape(len(gain), -1).mean(axis=1)  # several pairs: a line is a pair
         if len(gain) and len(across) == len(gain):
             points += [

@@ -75,3 +75,14 @@ def test_without_curves_there_is_nothing_to_relate() -> None:
     table = relearning_table(pd.DataFrame([inside("npo", [0.5])]), flat, StatisticsSpec())
     assert table.empty
     assert list(table.columns) == list(COLUMNS)
+
+
+def test_what_was_not_read_inside_has_no_points() -> None:
+    """A run without lenses has a line for the estimand and no value of it."""
+    recovery = pd.DataFrame(
+        recovered("one", [0.0], [0.6]) + recovered("other", [0.0, 0.1], [0.2, 0.3])
+    )
+    estimates = pd.DataFrame([inside("one", []), inside("other", [])])
+    made = relearning_table(estimates, recovery, StatisticsSpec())
+    assert made.empty
+    assert tuple(made.columns) == COLUMNS
